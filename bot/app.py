@@ -1,0 +1,269 @@
+"""The composition root: settings -> integrations -> engine -> commands.
+
+The only file that names a real integration. `App` is one process of the bot.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from bot.domain.catalog import Catalog
+from bot.domain.targets import target_of
+from bot.engine import catalogs
+from bot.engine.health import ProcessHealth
+from bot.engine.inbox import Inbox
+from bot.engine.outbox import Outbox
+from bot.engine.reconciler import Reconciler
+from bot.engine.schedule import housekeeping
+from bot.engine.world import Limits, World
+from bot.errors import PermanentError, TemporaryError
+from bot.ports import Chat, Clock, Cluster, Finding, SourceHost
+from bot.settings import Settings, revealed
+from bot.store.migrate import migrate
+from bot.store.session import Store
+from commands._router import Router
+from integrations import catalog_file
+from integrations.clock import ServerClock, SystemClock
+from integrations.github import Credentials, GitHubHost, webhook_route
+from integrations.http import build_http, listen
+from integrations.kubernetes import KubernetesCluster
+from integrations.scheduler import Scheduler
+from integrations.slack import SlackChat, SlackReceiver
+
+log = structlog.get_logger()
+
+CLOCK_SECONDS = 10.0
+"""How often the database server's time is measured."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The outside systems, behind their ports. Tests wrap them to break them."""
+
+    chat: Chat
+    source: SourceHost
+    cluster: Cluster
+
+
+Wrap = Callable[[Outside], Outside]
+
+
+class App:
+    """One process: made by `build`, then `start`, then `stop`."""
+
+    def __init__(  # noqa: PLR0913 - the composition root composes
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        clock: Clock | None = None,
+        limits: Limits | None = None,
+        wrap: Wrap | None = None,
+        io_seconds: float = 10.0,
+    ) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.store = Store(settings.database_url)
+        self._server_clock = None
+        if clock is None and not self.store.is_sqlite:
+            clock = self._server_clock = ServerClock(self.store.server_time)
+        self.clock: Clock = clock or SystemClock()
+        self.slack = _chat(settings, catalog, self.clock, io_seconds)
+        self.github = GitHubHost(settings.github_api_url, _credentials(settings), seconds=io_seconds)
+        self.kubernetes = KubernetesCluster(settings.kubeconfig, self.clock, seconds=io_seconds)
+        outside = Outside(self.slack, self.github, self.kubernetes)
+        self.outside = wrap(outside) if wrap else outside
+        self.world = World(
+            store=self.store,
+            clock=self.clock,
+            cluster=self.outside.cluster,
+            source=self.outside.source,
+            chat=self.outside.chat,
+            catalog=lambda: self.catalog,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            limits=limits or Limits(),
+        )
+        router = Router(self.world, self.world.catalog)
+        self.inbox = Inbox(self.world, router.handle)
+        self.reconciler = Reconciler(self.world)
+        self.outbox = Outbox(self.world)
+        self.health = ProcessHealth(self.world, lambda: self.github.remaining)
+        self.scheduler = Scheduler()
+        self._receiver = self._slack_receiver()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    def _slack_receiver(self) -> SlackReceiver | None:
+        secret = revealed(self.settings.slack_signing_secret)
+        if secret is None:
+            return None
+        return SlackReceiver(
+            self.inbox,
+            signing_secret=secret,
+            token=revealed(self.settings.slack_bot_token) or "unset",
+            team=self.catalog.slack.team,
+            base_url=self.settings.slack_api_url,
+            command=self.settings.slack_command,
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """Routes of the receivers that are configured; without a secret there is no route."""
+        found = []
+        if self._receiver is not None:
+            found.append(self._receiver.route())
+        secret = revealed(self.settings.github_webhook_secret)
+        if secret is not None:
+            found.append(webhook_route(secret, self.inbox))
+        return found
+
+    async def prepare(self) -> None:
+        """Bring the database up to date, and record the catalogue."""
+        await migrate(self.store)
+        if self._server_clock is not None:
+            await self._server_clock.refresh()
+        await catalogs.take_over(self.world, self.catalog)
+
+    async def start(self, *, loops: bool = True) -> None:
+        """Prepare, listen, and run the loops. Whatever is out of reach outside is waited for."""
+        await self.prepare()
+        http = build_http(self.health, self.routes())
+        self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
+        if loops:
+            self._run(self.inbox.run(), self.reconciler.run(), self.outbox.run())
+            self._run(self.health.sample(), self._know_itself())
+            if self._server_clock is not None:
+                self._run(self._keep_time(self._server_clock))
+            self.scheduler.start(housekeeping(self.world))
+        log.info("listening", url=self.url, slack=self._receiver is not None)
+
+    def _run(self, *work: Coroutine[Any, Any, None]) -> None:
+        self._tasks += [asyncio.create_task(one) for one in work]
+        self.health.watch([t for t in self._tasks if t.get_coro().__name__ == "run"])  # type: ignore[union-attr]
+
+    async def _know_itself(self) -> None:
+        """Ask Slack who the bot is, until it answers."""
+        while self._receiver is not None:
+            try:
+                said = await self.slack.auth()
+            except (TemporaryError, PermanentError) as error:
+                log.warning("slack_not_reached", error=str(error))
+                await asyncio.sleep(30.0)
+                continue
+            self._receiver.knows_itself(said["user_id"])
+            return
+
+    async def _keep_time(self, clock: ServerClock) -> None:
+        while True:
+            await asyncio.sleep(CLOCK_SECONDS)
+            await clock.refresh()
+
+    def watch_catalog(self, path: Path) -> None:
+        """Take the file over whenever it changes; a broken one is refused, the last good stays."""
+
+        async def changed() -> None:
+            try:
+                loaded = catalog_file.parse_catalog(catalog_file.read_text(path), path.name)
+            except catalog_file.CatalogError as error:
+                log.error("catalog_refused", problems=str(error))
+                await catalogs.refused(self.world, str(error))
+                return
+            self.catalog = loaded.catalog
+            changes = await catalogs.take_over(self.world, loaded.catalog)
+            log.info("catalog_loaded", fingerprint=loaded.fingerprint[:12], changes=len(changes))
+
+        self._run(catalog_file.watch(path, changed))
+
+    async def stop(self) -> None:
+        """Stop taking requests, finish the effects under way, give the leases back."""
+        self.scheduler.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.inbox.settle()
+        try:
+            await self.reconciler.stop()
+        except TemporaryError as error:
+            log.warning("leases_left", error=str(error))
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection, and nothing more: what a crash leaves is left."""
+        await asyncio.gather(self.slack.close(), self.kubernetes.close(), self.github.close())
+        await self.store.close()
+
+    async def doctor(self) -> list[Finding]:
+        """Look at every connection and permission."""
+        checks: list[Awaitable[list[Finding]]] = [
+            self.slack.check(self.catalog.slack.channels),
+            self.github.check(_repositories(self.catalog)),
+            self.kubernetes.check(
+                target_of(self.catalog, service, environment)
+                for environment in self.catalog.environments
+                for service, entry in self.catalog.services.items()
+                if entry.environments is None or environment in entry.environments
+            ),
+            self._check_database(),
+        ]
+        found = await asyncio.gather(*checks)
+        return [finding for group in found for finding in group]
+
+    async def _check_database(self) -> list[Finding]:
+        try:
+            await migrate(self.store)
+        except TemporaryError as error:
+            remedy = "Check DATABASE_URL, and that the server runs."
+            return [
+                Finding(good=False, subject="Database", sentence=f"{error}", remedy=remedy)
+            ]
+        return [Finding(good=True, subject="Database", sentence="Reachable and up to date.")]
+
+
+def load_catalog(path: Path) -> catalog_file.Loaded:
+    """Read the catalogue's file. Raises CatalogError."""
+    return catalog_file.parse_catalog(catalog_file.read_text(path), path.name)
+
+
+CatalogError = catalog_file.CatalogError
+catalog_schema = catalog_file.json_schema
+
+
+def _chat(settings: Settings, catalog: Catalog, clock: Clock, seconds: float) -> SlackChat:
+    return SlackChat(
+        revealed(settings.slack_bot_token) or "unset",
+        clock,
+        base_url=settings.slack_api_url,
+        team=catalog.slack.team,
+        seconds=seconds,
+    )
+
+
+def _credentials(settings: Settings) -> Credentials:
+    return Credentials(
+        token=revealed(settings.github_token),
+        app_id=settings.github_app_id,
+        private_key=revealed(settings.github_app_private_key),
+        installation_id=settings.github_app_installation_id,
+    )
+
+
+def _repositories(catalog: Catalog) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for service in catalog.services.values():
+        wanted = found.setdefault(service.repository, set())
+        wanted.update(w for w in (service.deploy.workflow,) if w)
+        if service.smoke is not None:
+            wanted.add(service.smoke.workflow)
+    return found
+
+

@@ -1,0 +1,45 @@
+"""Gate: the cluster is ready. Slots, services and route exist, and the bot may patch them."""
+
+from bot.domain.facts import ClusterFact, Facts, Unknown
+from bot.domain.gates.result import GateResult, failed, passed, unknown
+from bot.domain.reasons import Reason
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import Rules
+
+NAME = "cluster"
+POSITION = 80
+
+
+def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
+    """Fail on missing objects, missing rights, split traffic or a live slot that isn't whole."""
+    if isinstance(facts.cluster, Unknown):
+        return unknown(NAME, facts.cluster)
+    cluster = facts.cluster.value
+    if cluster.missing:
+        return _no(f"There is no {', no '.join(cluster.missing)}.", "Create it, then press Retry.")
+    if cluster.forbidden:
+        return failed(
+            NAME,
+            Reason.CLUSTER_FORBIDDEN,
+            f"The bot may not {', nor '.join(cluster.forbidden)} in {rules.target.namespace}.",
+            "Apply deploy/kubernetes/rbac.yaml there, then press Retry.",
+        )
+    return _traffic(cluster)
+
+
+def _traffic(cluster: ClusterFact) -> GateResult:
+    live = cluster.live
+    if live is None:
+        shares = ", ".join(f"{share} % on {slot}" for slot, share in cluster.traffic.weights.items())
+        return _no(
+            f"No slot has all the traffic: {shares or 'neither slot is selected'}.",
+            "Give it to one slot by hand, then press Retry.",
+        )
+    if live.ready == 0:
+        return _no(f"{live.slot} has the traffic and no ready pod.", "Mend that first, then Retry.")
+    caution = f"; {cluster.cautions[0]}" if cluster.cautions else ""
+    return passed(NAME, f"{live.slot} is live with {live.ready} of {live.wanted} pods{caution}")
+
+
+def _no(sentence: str, next_step: str) -> GateResult:
+    return failed(NAME, Reason.CLUSTER_NOT_READY, sentence, next_step)

@@ -1,0 +1,25 @@
+"""Gate: it is known what runs now, so that one knows what a rollback would go back to."""
+
+from bot.domain.facts import Facts, Unknown
+from bot.domain.gates.result import GateResult, failed
+from bot.domain.reasons import Reason
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import Rules
+
+NAME = "live"
+POSITION = 20
+
+
+def evaluate(request: ReleaseRequest, facts: Facts, _rules: Rules) -> GateResult | None:
+    """Speak only where the live version can't be told."""
+    if isinstance(facts.cluster, Unknown) or facts.live_version is not None:
+        return None
+    live = facts.cluster.value.live
+    if live is None:
+        return None
+    return failed(
+        NAME,
+        Reason.LIVE_VERSION_UNKNOWN,
+        f"{live.slot} runs {live.image or 'no image'}, and nothing tells which version that is.",
+        f"Record it: `/release adopt {request.service} VERSION {request.environment}`.",
+    )

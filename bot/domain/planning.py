@@ -1,0 +1,65 @@
+"""Planning: request, rules and facts in, plan out. Pure; the engine stores what comes out."""
+
+from bot.domain.catalog import Slot
+from bot.domain.facts import Facts, Known
+from bot.domain.plans import Plan
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import Rules
+from bot.domain.strategies import rollback_steps, steps_for
+from bot.domain.targets import image_of
+
+
+def build_plan(request: ReleaseRequest, rules: Rules, facts: Facts) -> Plan | None:
+    """Make the plan, or None where the facts don't suffice (a gate says why).
+
+    Raises UserError where the strategy asked for isn't built.
+    """
+    if not isinstance(facts.tag, Known) or facts.tag.value.tag is None:
+        return None
+    if not isinstance(facts.cluster, Known) or facts.cluster.value.traffic.live is None:
+        return None
+    tag, live = facts.tag.value.tag, facts.cluster.value.traffic.live
+    running = facts.cluster.value.slot(live)
+    kind = request.strategy or rules.strategy.kind
+    idle: Slot = "green" if live == "blue" else "blue"
+    return Plan(
+        kind="release",
+        target=rules.target,
+        version=request.version,
+        tag=tag.name,
+        commit=tag.commit,
+        image=image_of(rules.target.image_pattern, request.version, tag.commit),
+        previous=facts.live_version,
+        previous_commit=facts.live_commit,
+        previous_image=running.image,
+        strategy=kind,
+        repository=rules.repository,
+        live=live,
+        steps=steps_for(kind, rules, idle),
+        rules=rules.fingerprint(),
+        window=int(rules.rollback_window.total_seconds()),
+        timeout=int(rules.timeout.total_seconds()),
+    )
+
+
+def build_rollback(undone: Plan, rules: Rules) -> Plan:
+    """Plan the switch back from a finished release, whose old version still runs on its slot.
+
+    Deliberately from the undone release's own plan and nothing gathered: a rollback waits for
+    nothing but the cluster.
+    """
+    return undone.model_copy(
+        update={
+            "kind": "rollback",
+            "version": undone.previous or "unknown",
+            "tag": None,
+            "commit": undone.previous_commit,
+            "image": undone.previous_image,
+            "previous": undone.version,
+            "previous_commit": undone.commit,
+            "previous_image": undone.image,
+            "live": undone.idle,
+            "steps": rollback_steps(undone.idle),
+            "rules": rules.fingerprint(),
+        }
+    )

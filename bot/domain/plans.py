@@ -1,0 +1,71 @@
+"""A plan: what a release would do, step by step. Immutable; people approve its digest."""
+
+from typing import Literal
+
+from bot.domain.catalog import Slot, StrategyKind
+from bot.domain.targets import Target
+from bot.domain.value import Value, canonical, digest
+
+StepKind = Literal["dispatch", "deploy", "verify", "smoke", "shift", "bake", "restore", "settle"]
+
+
+class PlanStep(Value):
+    """One idempotent action. Which fields matter depends on the kind; see `engine/steps/`."""
+
+    kind: StepKind
+    slot: Slot
+    weight: int | None = None
+    """For `shift`: the slot's share of traffic afterwards, in per cent."""
+    seconds: int | None = None
+    """For `bake`: how long to watch."""
+    workflow: str | None = None
+    """For `dispatch` and `smoke`: the workflow's file name. For `deploy`: who set the image."""
+    watch: bool = False
+    """For `bake`: this is the watch at 100 %, after which the release settles."""
+
+
+class Plan(Value):
+    """Everything that a release does, and from what it was derived.
+
+    `previous` is what a rollback goes back to: the version live before. `rules` is the digest
+    of the catalogue's part, so that a changed policy makes another plan. What an autoscaler may
+    change at any time (counts of replicas) is read when the step acts and is not in here.
+    """
+
+    kind: Literal["release", "rollback"]
+    target: Target
+    version: str
+    tag: str | None
+    commit: str | None
+    image: str | None
+    previous: str | None
+    previous_commit: str | None
+    previous_image: str | None
+    strategy: StrategyKind
+    repository: str
+    live: Slot
+    steps: tuple[PlanStep, ...]
+    rules: str
+    window: int
+    """Rollback window in seconds."""
+    timeout: int
+    """Seconds that a step before traffic may take in all before it fails with `deadline`."""
+
+    @property
+    def idle(self) -> Slot:
+        """The slot that the version goes to."""
+        return "green" if self.live == "blue" else "blue"
+
+    def text(self) -> str:
+        """Canonical bytes of the plan; stored as they are, and the digest is over them."""
+        return canonical(self.model_dump(mode="json"))
+
+
+def plan_digest(text: str) -> str:
+    """Digest over a plan's stored bytes, never over bytes that newer code would write."""
+    return digest(text)
+
+
+def short_digest(full: str) -> str:
+    """The eight characters that buttons and people use."""
+    return full[:8]

@@ -1,0 +1,144 @@
+"""A release: one service, one version, one environment, from request to ending."""
+
+from datetime import datetime
+from typing import Literal
+
+from bot.domain.facts import Diff
+from bot.domain.gates.result import GateResult
+from bot.domain.lifecycle import ENDINGS, State
+from bot.domain.plans import Plan, PlanStep, plan_digest
+from bot.domain.reasons import Reason
+from bot.domain.requests import Asker, ReleaseRequest
+from bot.domain.rules import Rules
+from bot.domain.strategies import undo_steps
+from bot.domain.value import Value
+
+
+class Approval(Value):
+    """A named person's yes or no to one plan digest, with the roles as seen at that time."""
+
+    release_id: str
+    digest: str
+    user: str
+    yes: bool
+    at: datetime
+    roles: tuple[str, ...] = ()
+    comment: str | None = None
+
+
+class SlotBefore(Value):
+    """What a slot held before the release touched it: what `restore` puts back."""
+
+    image: str | None
+    version: str | None
+    replicas: int
+
+
+class Progress(Value):
+    """How far the work is. Written by ticks only."""
+
+    track: Literal["forward", "undo"] = "forward"
+    step: int = 0
+    since: datetime | None = None
+    """When the present step began."""
+    note: str | None = None
+    """What the present step waits for, in words."""
+    trouble: str | None = None
+    """A fault outside that is being waited for, in words."""
+    moved: bool = False
+    """Whether any traffic may have moved to the new slot."""
+    weight: int = 0
+    """The new slot's share of traffic that was last confirmed."""
+    before: SlotBefore | None = None
+    run_url: str | None = None
+    tests_run: int | None = None
+    tests_passed: int | None = None
+    short_since: datetime | None = None
+    """Since when fewer pods than wanted are ready in a bake."""
+    restarts: int | None = None
+    """Restarts of the new slot's pods when traffic first came: the bake compares with it."""
+
+
+class Release(Value):
+    """The whole row. `rules` are the catalogue's as they were when the plan was made."""
+
+    id: str
+    kind: Literal["release", "rollback"]
+    request: ReleaseRequest
+    asker: Asker
+    created_at: datetime
+    state: State
+    reason: Reason | None = None
+    detail: str | None = None
+    """One sentence on the reason, for the card."""
+    rules: Rules
+    plan_text: str | None = None
+    gates: tuple[GateResult, ...] = ()
+    diff: Diff | None = None
+    progress: Progress = Progress()
+    started_at: datetime | None = None
+    live_since: datetime | None = None
+    ended_at: datetime | None = None
+    expires_at: datetime | None = None
+    """When an open approval or a block runs out."""
+    window_until: datetime | None = None
+    """Until when the old version still runs and a rollback is a switch."""
+    ends_as: State | None = None
+    """The ending that the undo steps lead to."""
+    undoes: str | None = None
+    """Kind rollback: the release that it takes back."""
+    undone_by: str | None = None
+    acted_by: str | None = None
+    """Who decided the ending, where a person did (Slack id)."""
+    acted_at: datetime | None = None
+    needs_attention: bool = False
+    locks: bool = False
+    """This release's rollback holds its target locked; Cause is mended lifts it."""
+    hand_patch: str | None = None
+    """For a route: the JSON Patch that would undo this by hand."""
+    expected_seconds: int | None = None
+    """How long it should take, from the service's own history or the plan."""
+
+    @property
+    def service(self) -> str:
+        """Service name."""
+        return self.request.service
+
+    @property
+    def environment(self) -> str:
+        """Environment name."""
+        return self.request.environment
+
+    @property
+    def version(self) -> str:
+        """Version as asked for."""
+        return self.request.version
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to one of the endings."""
+        return self.state in ENDINGS
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan, read from its stored bytes."""
+        return Plan.model_validate_json(self.plan_text) if self.plan_text else None
+
+    @property
+    def plan_previous(self) -> str | None:
+        """The version that was live before, from the plan."""
+        return self.plan.previous if self.plan else None
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the plan's stored bytes."""
+        return plan_digest(self.plan_text) if self.plan_text else None
+
+    def steps(self) -> tuple[PlanStep, ...]:
+        """Steps of the track that it is on. The plan must be there."""
+        plan = self.plan
+        if plan is None:
+            return ()
+        if self.progress.track == "forward":
+            return plan.steps
+        return undo_steps(plan, moved=self.progress.moved)

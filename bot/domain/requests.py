@@ -1,0 +1,84 @@
+"""Typed requests: one for each thing that a person can ask. `commands` makes them from words."""
+
+from typing import Literal
+
+from bot.domain.catalog import StrategyKind
+from bot.domain.value import Value
+
+
+class Asker(Value):
+    """Who asks, and from where. `user` and `channel` are Slack ids."""
+
+    user: str
+    channel: str
+    thread: str | None = None
+    """Time stamp of the thread's root message, where the words came from a thread."""
+
+
+class ReleaseRequest(Value):
+    """Put one version of one service into one environment. Names are the catalogue's."""
+
+    service: str
+    version: str
+    environment: str
+    strategy: StrategyKind | None = None
+    reason: str | None = None
+
+
+class PlanRequest(Value):
+    """Show what a release would do and every gate; store nothing."""
+
+    release: ReleaseRequest
+
+
+class StatusRequest(Value):
+    """Show one release, one service, one environment, or all that is under way."""
+
+    release_id: str | None = None
+    service: str | None = None
+    environment: str | None = None
+
+
+class HistoryRequest(Value):
+    """Show what ran, newest first. At least a service or an environment is named."""
+
+    service: str | None = None
+    environment: str | None = None
+
+
+class DecisionRequest(Value):
+    """Say something to one release: a yes, a no, a stop. `digest` is for approve and reject."""
+
+    kind: Literal[
+        "approve", "reject", "cancel", "retry", "resume", "rollback", "mended", "repaired"
+    ]
+    release_id: str
+    digest: str | None = None
+    comment: str | None = None
+
+
+class RollbackRequest(Value):
+    """Go back to the previous version of a service in an environment."""
+
+    service: str
+    environment: str
+
+
+class AdoptRequest(Value):
+    """Record on a person's word that this version runs there."""
+
+    service: str
+    version: str
+    environment: str
+
+
+class DetailsRequest(Value):
+    """Show all of a release to the one who asks."""
+
+    release_id: str
+
+
+class HelpRequest(Value):
+    """Explain the verbs, or one of them."""
+
+    verb: str | None = None

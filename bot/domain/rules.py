@@ -1,0 +1,76 @@
+"""Rules: what the catalogue asks of releases of one service in one environment, in one value."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.domain.catalog import Approvals, Catalog, ScanThresholds, Service, Strategy
+from bot.domain.durations import Duration
+from bot.domain.targets import Target, target_of
+from bot.domain.value import Value, canonical, digest
+from bot.domain.versions import Constraint
+
+
+class Rules(Value):
+    """The part of the catalogue that one release is judged and planned by."""
+
+    target: Target
+    tag: str
+    repository: str
+    path: str | None
+    deploy_workflow: str | None
+    smoke_workflow: str | None
+    strategy: Strategy
+    timeout: Duration
+    depends_on: Mapping[str, Constraint]
+    dependents: Mapping[str, Constraint]
+    after: str | None
+    soak: Duration
+    rollback_window: Duration
+    checks: tuple[str, ...]
+    scans: ScanThresholds
+    approvals: Approvals
+
+    def fingerprint(self) -> str:
+        """Digest of these rules; a plan holds it, so that a changed policy makes a new plan."""
+        return digest(canonical(self.model_dump(mode="json", by_alias=True)))
+
+
+def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
+    """Collect the rules of a service in an environment; both must be in the catalogue."""
+    entry, env = catalog.services[service], catalog.environments[environment]
+    return Rules(
+        target=target_of(catalog, service, environment),
+        tag=entry.tag,
+        repository=entry.repository,
+        path=entry.path,
+        deploy_workflow=entry.deploy.workflow,
+        smoke_workflow=entry.smoke.workflow if entry.smoke else None,
+        strategy=entry.strategy,
+        timeout=entry.timeout,
+        depends_on={n: c for n, c in entry.depends_on.items() if _runs_in(catalog, n, environment)},
+        dependents={
+            n: c
+            for n, c in catalog.dependents_of(service).items()
+            if _runs_in(catalog, n, environment)
+        },
+        after=env.after if env.after and runs_in(entry, env.after) else None,
+        soak=env.soak,
+        rollback_window=env.rollback_window,
+        checks=env.checks,
+        scans=catalog.policies[env.policy].scans,
+        approvals=env.approvals,
+    )
+
+
+def runs_in(service: Service, environment: str) -> bool:
+    """Whether the service is meant to run in that environment."""
+    return service.environments is None or environment in service.environments
+
+
+def _runs_in(catalog: Catalog, service: str, environment: str) -> bool:
+    return runs_in(catalog.services[service], environment)
+
+
+def bake_seconds(strategy: Strategy) -> timedelta:
+    """Time that a strategy spends watching, over all its steps."""
+    return strategy.bake * (len(strategy.weights) - 1) + strategy.watch

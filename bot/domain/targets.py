@@ -1,0 +1,85 @@
+"""A target: one service in one environment, with the names of its objects filled in."""
+
+import re
+
+from bot.domain.catalog import Catalog, Slot
+from bot.domain.value import Value
+
+
+class Target(Value):
+    """Where one service runs in one environment. Integrations need nothing else of it."""
+
+    service: str
+    environment: str
+    cluster: str | None
+    namespace: str
+    deployments: tuple[str, str]
+    """Deployment names, blue's first."""
+    containers: tuple[str, str]
+    traffic: str
+    """`service` or `gateway`."""
+    live_service: str
+    slot_services: tuple[str, str] | None
+    preview: str | None
+    route: str | None
+    slot_label: str
+    image_pattern: str
+
+    def deployment(self, slot: Slot) -> str:
+        """Name of the slot's Deployment."""
+        return self.deployments[_index(slot)]
+
+    def container(self, slot: Slot) -> str:
+        """Name of the container that holds the service in the slot's pods."""
+        return self.containers[_index(slot)]
+
+    def slot_service(self, slot: Slot) -> str | None:
+        """Name of the Service that selects the slot only, where there is one."""
+        return self.slot_services[_index(slot)] if self.slot_services else None
+
+
+def _index(slot: Slot) -> int:
+    return 0 if slot == "blue" else 1
+
+
+def target_of(catalog: Catalog, service: str, environment: str) -> Target:
+    """Fill in the object names of a service in an environment; both must be in the catalogue."""
+    entry, env = catalog.services[service], catalog.environments[environment]
+    names = entry.kubernetes
+
+    def both(pattern: str) -> tuple[str, str]:
+        blue = pattern.format(service=service, slot="blue")
+        return blue, pattern.format(service=service, slot="green")
+
+    gateway = entry.strategy.traffic == "gateway"
+    return Target(
+        service=service,
+        environment=environment,
+        cluster=env.cluster,
+        namespace=env.namespace,
+        deployments=both(names.deployment),
+        containers=both(names.container),
+        traffic=entry.strategy.traffic,
+        live_service=names.service.format(service=service),
+        slot_services=both(names.slot_service) if names.slot_service else None,
+        preview=names.preview.format(service=service) if names.preview else None,
+        route=names.route.format(service=service) if names.route and gateway else None,
+        slot_label=names.slot_label,
+        image_pattern=entry.image,
+    )
+
+
+def version_in_image(image: str, pattern: str) -> str | None:
+    """Read the version out of an image reference, where the catalogue's pattern holds one."""
+    if "{version}" not in pattern:
+        return None
+    parts = re.split(r"(\{version\}|\{commit\})", pattern)
+    holes = {"{version}": "(?P<version>[^/@]+)", "{commit}": "[0-9a-f]+"}
+    regex = "".join(holes.get(part, re.escape(part)) for part in parts)
+    found = re.fullmatch(f"(?:.*/)?{regex}(?:@sha256:[0-9a-f]+)?", image)
+    return found["version"] if found else None
+
+
+def image_of(pattern: str, version: str, commit: str) -> str:
+    """Image reference of a version, by the catalogue's pattern."""
+    return pattern.format(version=version, commit=commit)

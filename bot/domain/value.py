@@ -1,0 +1,31 @@
+"""The base of every value: frozen and typed, with one canonical form."""
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Value(BaseModel):
+    """A frozen value. Two with the same fields are equal.
+
+    Unknown keys are passed over: a row that a newer version of the bot wrote must stay readable
+    while both run side by side. What people write is stricter: see `catalog.Entry`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def canonical(data: Any) -> str:
+    """Write plain data (dicts, lists, strings, integers, booleans, None) in its one form.
+
+    Keys sorted by code point, no spaces, UTF-8 unescaped. Digests and the record's hash chain
+    are over these bytes, so the form must never change.
+    """
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(text: str) -> str:
+    """SHA-256 of the text's UTF-8 bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Durable execution: rows and ticks (DESIGN §4)."""

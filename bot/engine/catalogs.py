@@ -1,0 +1,100 @@
+"""The catalogue in force: taken over when its file is good, recorded with its difference.
+
+A change of people, roles, rights or policy is announced; open plans that a change touches are
+made anew, which voids their approvals. Releases under way keep the rules that they began with.
+"""
+
+from bot.domain.audit import AuditTag
+from bot.domain.catalog import Catalog
+from bot.domain.catalog_changes import Change, differences
+from bot.domain.lifecycle import WAITING, Event, State, advance
+from bot.domain.releases import Release
+from bot.domain.rules import rules_for
+from bot.engine import record
+from bot.engine.waiting import not_in_catalog
+from bot.engine.world import World
+from bot.store import audit, catalogs, outbox, releases
+from bot.store.session import Session
+from bot.views import catalog_news
+
+MOST_CHANGES = 40
+"""Changes that go into one entry of the record; the whole catalogue is stored beside it."""
+
+
+async def take_over(world: World, catalog: Catalog) -> tuple[Change, ...]:
+    """Record a catalogue that was just loaded; returns what changed since the last one."""
+    now = world.clock.now()
+    fingerprint = catalog.fingerprint()
+    async with world.store.write() as session:
+        before = await catalogs.newest(session)
+        if before is not None and before.fingerprint() == fingerprint:
+            return ()
+        await catalogs.insert(session, catalog, fingerprint, now)
+        changes = differences(before, catalog) if before else ()
+        await audit.append(
+            session,
+            AuditTag.CATALOG_LOADED,
+            "catalogue",
+            now,
+            fingerprint=fingerprint,
+            changes=len(changes),
+            **{c.path: f"{c.before} → {c.after}" for c in changes[:MOST_CHANGES]},
+        )
+        await _announce(world, session, catalog, changes, fingerprint)
+        await _look_again(world, session)
+    world.work.ring()
+    world.mail.ring()
+    return changes
+
+
+async def _announce(
+    world: World,
+    session: Session,
+    catalog: Catalog,
+    changes: tuple[Change, ...],
+    fingerprint: str,
+) -> None:
+    sensitive = tuple(change for change in changes if change.sensitive)
+    if not sensitive or not catalog.slack.channels:
+        return
+    await outbox.put(
+        session,
+        "post",
+        f"catalogue:{fingerprint[:16]}:{world.clock.now().timestamp():.3f}",
+        catalog_news.changed(sensitive),
+        world.clock.now(),
+        channel=catalog.slack.channels[0],
+    )
+
+
+async def _look_again(world: World, session: Session) -> None:
+    """Ask the gates of open releases again whose rules are others now."""
+    for release in await releases.unfinished(session):
+        if release.state not in WAITING or release.state is State.GATHERING:
+            continue
+        if not _touched(world, release):
+            continue
+        state = advance(release.state, Event.LOOK_AGAIN_ASKED)
+        after = release.model_copy(update={"state": state})
+        await releases.take_over_row(session, release.id)
+        now = world.clock.now()
+        await record.advance(session, release, after, now, due_at=now)
+
+
+def _touched(world: World, release: Release) -> bool:
+    if not_in_catalog(world, release) is not None:
+        return True
+    rules = rules_for(world.catalog(), release.service, release.environment)
+    return rules.fingerprint() != release.rules.fingerprint()
+
+
+async def refused(world: World, problems: str) -> None:
+    """Record that a changed file was refused, and the last good catalogue stays."""
+    async with world.store.write() as session:
+        await audit.append(
+            session,
+            AuditTag.CATALOG_REFUSED,
+            "catalogue",
+            world.clock.now(),
+            problems=problems[:2000],
+        )

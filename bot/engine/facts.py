@@ -1,0 +1,265 @@
+"""Gathers all facts of one release side by side, each with its own time limit (DESIGN §3).
+
+Called by the gathering tick and by `/release plan`. Decides nothing, changes nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from bot.domain.catalog import Catalog
+from bot.domain.facts import (
+    CheckRun,
+    ClusterFact,
+    Diff,
+    Facts,
+    Known,
+    LedgerFact,
+    LockFact,
+    Promotion,
+    Running,
+    Scan,
+    Tag,
+    TagFact,
+    Unknown,
+)
+from bot.domain.live import live_commit, live_version
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import Rules
+from bot.domain.targets import Target, target_of
+from bot.domain.versions import Version, VersionError, same_version
+from bot.engine.world import World
+from bot.errors import MissingError, PermanentError, TemporaryError
+from bot.store import ledger, releases, targets
+
+T = TypeVar("T")
+
+
+async def gather(
+    world: World,
+    request: ReleaseRequest,
+    rules: Rules,
+    now: datetime,
+    *,
+    release_id: str | None = None,
+) -> Facts:
+    """Ask every source what it knows of this release. Sources that fail come back as Unknown."""
+    stored = await _from_store(world, request, release_id)
+    tag, cluster, promotion, dependencies, dependents = await asyncio.gather(
+        _tag(world, request, rules),
+        _answer("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
+        _promotion(world, request, rules, now),
+        _neighbours(world, request, rules.depends_on, stored.under_way),
+        _neighbours(world, request, _would_break(request, rules), stored.under_way),
+    )
+    running = _live_version(cluster, rules.target, stored.seen)
+    commit = await _commit_of(world, rules, running, stored.seen)
+    diff, checks, scan = await _of_commit(world, rules, tag, commit)
+    return Facts(
+        at=now,
+        tag=tag,
+        diff=diff,
+        checks=checks,
+        scan=scan,
+        cluster=cluster,
+        live_version=running,
+        live_commit=commit,
+        dependencies=dependencies,
+        dependents=dependents,
+        promotion=promotion,
+        ledger=stored.seen[0] if stored.seen else None,
+        lock=stored.lock,
+        under_way=stored.own,
+    )
+
+
+class _Stored:
+    """What our own database knows of the target."""
+
+    def __init__(self, under_way: dict[str, str], seen: list[LedgerFact]) -> None:
+        self.under_way = under_way
+        self.seen = seen
+        self.own: str | None = None
+        self.lock: LockFact | None = None
+
+
+async def _from_store(world: World, request: ReleaseRequest, release_id: str | None) -> _Stored:
+    async with world.store.read() as session:
+        busy = await releases.under_way(session, request.environment)
+        stays = await ledger.history(
+            session, service=request.service, environment=request.environment, limit=50
+        )
+        stored = _Stored(busy, [stay.fact() for stay in stays])
+        stored.lock = await targets.lock_on(session, (request.service, request.environment))
+    own = busy.get(request.service)
+    stored.own = own if own != release_id else None
+    return stored
+
+
+async def _answer(source: str, call: Awaitable[T], seconds: float) -> Known[T] | Unknown:
+    try:
+        async with asyncio.timeout(seconds):
+            return Known(value=await call)
+    except TimeoutError:
+        return Unknown(source=source, why=f"no answer for {seconds:g} s")
+    except (TemporaryError, PermanentError) as error:
+        return Unknown(source=source, why=str(error))
+
+
+def spellings(version: str) -> tuple[str, ...]:
+    """List how a version may be tagged: as typed, and with or without the `v`."""
+    other = version[1:] if version.startswith("v") else f"v{version}"
+    return (version, other)
+
+
+async def _tag(world: World, request: ReleaseRequest, rules: Rules) -> Known[TagFact] | Unknown:
+    async def find() -> TagFact:
+        for version in spellings(request.version):
+            name = rules.tag.format(version=version)
+            found = await world.source.tag(rules.repository, name)
+            if found is not None:
+                return TagFact(tag=found)
+        newest = await world.source.newest_tags(rules.repository, rules.tag, 3)
+        return TagFact(tag=None, newest=newest)
+
+    return await _answer("GitHub", find(), world.limits.source)
+
+
+def version_as_tagged(request: ReleaseRequest, rules: Rules, tag: Tag) -> str:
+    """Spell the version as its tag does, so that images and inputs name what is there."""
+    for version in spellings(request.version):
+        if rules.tag.format(version=version) == tag.name:
+            return version
+    return request.version
+
+
+def _live_version(
+    cluster: Known[ClusterFact] | Unknown, target: Target, seen: list[LedgerFact]
+) -> str | None:
+    if isinstance(cluster, Unknown) or cluster.value.live is None:
+        return None
+    return live_version(cluster.value.live, target.image_pattern, seen)
+
+
+async def _commit_of(
+    world: World, rules: Rules, version: str | None, seen: list[LedgerFact]
+) -> str | None:
+    known = live_commit(version, seen)
+    if known is not None or version is None:
+        return known
+
+    async def find() -> Tag | None:
+        for spelling in spellings(version):
+            name = rules.tag.format(version=spelling)
+            found = await world.source.tag(rules.repository, name)
+            if found is not None:
+                return found
+        return None
+
+    answer = await _answer("GitHub", find(), world.limits.source)
+    return answer.value.commit if isinstance(answer, Known) and answer.value else None
+
+
+async def _of_commit(
+    world: World, rules: Rules, tag: Known[TagFact] | Unknown, live: str | None
+) -> tuple[
+    Known[Diff | None] | Unknown, Known[tuple[CheckRun, ...]] | Unknown, Known[Scan] | Unknown
+]:
+    if isinstance(tag, Unknown):
+        return tag, tag, tag
+    if tag.value.tag is None:
+        nothing = Unknown(source="GitHub", why="there is no commit to ask about")
+        return Known(value=None), nothing, nothing
+    commit, repository = tag.value.tag.commit, rules.repository
+    source, limit = world.source, world.limits.source
+
+    async def diff() -> Diff | None:
+        return await source.diff(repository, live, commit) if live else None
+
+    return await asyncio.gather(
+        _answer("GitHub", diff(), limit),
+        _answer("GitHub", source.checks(repository, commit), limit),
+        _answer("GitHub", source.scan(repository, commit, rules.path), limit),
+    )
+
+
+def _would_break(request: ReleaseRequest, rules: Rules) -> list[str]:
+    """Name the dependents whose constraint the version does not satisfy: only they matter."""
+    try:
+        version = Version(request.version)
+    except VersionError:
+        return list(rules.dependents)
+    return [name for name, constraint in rules.dependents.items() if not constraint.allows(version)]
+
+
+async def _neighbours(
+    world: World, request: ReleaseRequest, names: Iterable[str], busy: dict[str, str]
+) -> tuple[Known[Running] | Unknown, ...]:
+    found = await asyncio.gather(
+        *(
+            _answer(
+                f"Kubernetes ({name})",
+                running(world, name, request.environment),
+                world.limits.cluster,
+            )
+            for name in names
+        )
+    )
+    return tuple(
+        Known(value=answer.value.model_copy(update={"under_way": busy.get(answer.value.service)}))
+        if isinstance(answer, Known)
+        else answer
+        for answer in found
+    )
+
+
+async def running(world: World, service: str, environment: str) -> Running:
+    """Read from the cluster which version of a service has the traffic in an environment."""
+    target = target_of(world.catalog(), service, environment)
+    try:
+        traffic = await world.cluster.look_at_traffic(target)
+        if traffic.live is None:
+            return Running(service=service, version=None, deployed=True)
+        slot = await world.cluster.look_at_slot(target, traffic.live)
+    except MissingError:
+        return Running(service=service, version=None, deployed=False)
+    if not slot.exists:
+        return Running(service=service, version=None, deployed=False)
+    async with world.store.read() as session:
+        stays = await ledger.history(session, service=service, environment=environment)
+    version = live_version(slot, target.image_pattern, [stay.fact() for stay in stays])
+    return Running(service=service, version=version, deployed=True)
+
+
+async def _promotion(
+    world: World, request: ReleaseRequest, rules: Rules, now: datetime
+) -> Known[Promotion] | Unknown | None:
+    if rules.after is None:
+        return None
+    return await _answer(
+        f"Kubernetes ({rules.after})",
+        _promoted(world, world.catalog(), request, rules.after, now),
+        world.limits.cluster,
+    )
+
+
+async def _promoted(
+    world: World, catalog: Catalog, request: ReleaseRequest, before: str, now: datetime
+) -> Promotion:
+    now_there = await running(world, request.service, before)
+    is_live = same_version(now_there.version, request.version)
+    async with world.store.read() as session:
+        stay = await ledger.longest_stay(session, request.service, before, request.version, now)
+    if stay is None and is_live:
+        # Released without the bot, or before its first day: its pods tell since when it runs.
+        stay = await _age_of_pods(world, target_of(catalog, request.service, before), now)
+    return Promotion(environment=before, live=is_live, seconds=stay, running=now_there.version)
+
+
+async def _age_of_pods(world: World, target: Target, now: datetime) -> int:
+    traffic = await world.cluster.look_at_traffic(target)
+    if traffic.live is None:
+        return 0
+    slot = await world.cluster.look_at_slot(target, traffic.live)
+    return max(0, int((now - slot.since).total_seconds())) if slot.since else 0

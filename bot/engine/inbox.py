@@ -1,0 +1,190 @@
+"""The inbox: accepts what Slack sends with one insert, and works it off afterwards.
+
+`Inbox` is the `Intake` that `app` hands to the receivers. What was acknowledged is never lost:
+the row is marked done in the transaction of the change that it caused, together with its reply.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.audit import AuditTag
+from bot.engine.decisions import Change
+from bot.engine.faults import fault_id
+from bot.engine.world import World
+from bot.errors import PermanentError, StoreError, TemporaryError, UserError
+from bot.ports import Invocation, Message, Reply, Webhook
+from bot.store import audit, inbox, outbox, releases, webhooks
+from bot.store.session import Session
+from bot.views import answers
+
+log = structlog.get_logger()
+
+INSERT_SECONDS = 1.5
+"""All the time that storing a command may take: Slack shows a time-out after 3 s."""
+
+TRIES = 5
+"""How often a command whose work ended with a bug is tried before its user hears of it."""
+
+Answer = Change | Message | None
+Handler = Callable[[Invocation, datetime], Awaitable[Answer]]
+"""What `commands` offers: from an invocation to a change to make or a message to show."""
+
+_RELEASE_ID = re.compile(r"\brel-[0-9a-z]{4,8}\b")
+
+
+class Inbox:
+    """Takes commands in and works them off, each in a task of its own."""
+
+    def __init__(self, world: World, handle: Handler) -> None:
+        self._world = world
+        self._handle = handle
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    async def accept(self, invocation: Invocation) -> Reply:
+        """Store it and wake the worker. Never raises: an unknown outcome is said in words."""
+        try:
+            async with asyncio.timeout(INSERT_SECONDS), self._world.store.write() as session:
+                await inbox.insert(session, invocation, self._world.clock.now())
+        except (TimeoutError, TemporaryError) as error:
+            log.error("command_not_confirmed", key=invocation.key, error=str(error))
+            return Reply(text=answers.not_confirmed(invocation))
+        except Exception:
+            error_id = fault_id()
+            log.exception("command_not_stored", key=invocation.key, error_id=error_id)
+            return Reply(text=answers.bug(error_id).text)
+        self._world.work.ring()
+        return Reply()
+
+    async def hint(self, webhook: Webhook) -> None:
+        """Note a webhook; a run whose title holds a release id makes that release due."""
+        found = _RELEASE_ID.search(webhook.release_marker or "")
+        try:
+            async with self._world.store.write() as session:
+                now = self._world.clock.now()
+                if await webhooks.first_time(session, webhook, now) and found:
+                    await releases.wake(session, found.group(), now)
+        except TemporaryError as error:
+            # Polling finds what a lost hint would have told.
+            log.warning("webhook_lost", delivery=webhook.delivery, error=str(error))
+            return
+        self._world.work.ring()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                started = await self.start_due()
+            except TemporaryError as error:
+                log.warning("database_unreachable", error=str(error))
+                started = 0
+            if not started:
+                await self._world.work.wait(1.0)
+
+    async def start_due(self) -> int:
+        """Take up what is due; count it."""
+        async with self._world.store.read() as session:
+            if await inbox.next_due(session) is None:
+                return 0
+        async with self._world.store.write() as session:
+            claimed = await inbox.claim(session, self._world.clock.now(), self._world.clock.real())
+        for invocation, at, attempts in claimed:
+            task = asyncio.create_task(self._guarded(invocation, at, attempts))
+            self._at_work.add(task)
+            task.add_done_callback(self._ended)
+        return len(claimed)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._at_work.discard(task)
+        self._world.work.ring()
+        self._world.mail.ring()
+
+    async def settle(self) -> None:
+        """Wait until every command that is under way has been answered."""
+        while self._at_work:
+            await asyncio.gather(*self._at_work, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    async def _guarded(self, invocation: Invocation, at: datetime, attempts: int) -> None:
+        try:
+            await self._work_off(invocation, at)
+        except TemporaryError as error:
+            log.warning("command_waits", key=invocation.key, error=str(error))
+            await self._later(invocation, timedelta(seconds=error.delay))
+        except Exception:
+            error_id = fault_id()
+            log.exception("command_failed", key=invocation.key, error_id=error_id)
+            if attempts < TRIES:
+                await self._later(invocation, timedelta(seconds=2**attempts))
+            else:
+                await self._finish(invocation, answers.bug(error_id))
+
+    async def _work_off(self, invocation: Invocation, at: datetime) -> None:
+        try:
+            answer = await self._handle(invocation, at)
+            if answer is None or isinstance(answer, Message):
+                await self._finish(invocation, answer)
+            else:
+                await self._apply(invocation, answer)
+        except UserError as refusal:
+            await self._refuse(invocation, refusal)
+        except StoreError:
+            raise
+        except PermanentError as error:
+            await self._finish(invocation, answers.outside_said_no(str(error)))
+        except TemporaryError as error:
+            await self._finish(invocation, answers.outside_silent(str(error)))
+
+    async def _apply(self, invocation: Invocation, change: Change) -> None:
+        async with self._world.store.write() as session:
+            message = await change(session)
+            await self._reply(session, invocation, message)
+
+    async def _finish(self, invocation: Invocation, message: Message | None) -> None:
+        async with self._world.store.write() as session:
+            await self._reply(session, invocation, message)
+
+    async def _refuse(self, invocation: Invocation, refusal: UserError) -> None:
+        log.info("refused", key=invocation.key, reason=refusal.code, user=invocation.user)
+        now = self._world.clock.now()
+        async with self._world.store.write() as session:
+            await audit.append(
+                session,
+                AuditTag.RELEASE_REFUSED,
+                "request",
+                now,
+                actor=invocation.user,
+                reason=str(refusal.code),
+                asked=invocation.words or invocation.action,
+                value=invocation.value,
+            )
+            await self._reply(session, invocation, answers.refused(refusal))
+
+    async def _reply(
+        self, session: Session, invocation: Invocation, message: Message | None
+    ) -> None:
+        now = self._world.clock.now()
+        if message is not None:
+            await outbox.put(
+                session,
+                "whisper",
+                f"reply:{invocation.key}",
+                message,
+                now,
+                channel=invocation.channel,
+                user=invocation.user,
+                thread=invocation.thread,
+            )
+        await inbox.finish(session, invocation.key, now)
+
+    async def _later(self, invocation: Invocation, delay: timedelta) -> None:
+        try:
+            async with self._world.store.write() as session:
+                await inbox.retry(session, invocation.key, self._world.clock.now() + delay)
+        except TemporaryError as error:
+            # Its lease runs out, and whoever is alive then takes it up.
+            log.warning("command_left", key=invocation.key, error=str(error))
+

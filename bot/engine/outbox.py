@@ -1,0 +1,294 @@
+"""Delivers what the store holds: cards, thread lines, replies (DESIGN §4.6, §5 Slack).
+
+One message a second a channel; the newest state of a card wins; lines of a thread that wait go
+out together as one message. A message whose sending may have worked is looked for by its key
+before it is sent again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import structlog
+
+from bot.domain.releases import Approval, Release
+from bot.engine.faults import fault_id
+from bot.engine.world import World
+from bot.errors import MissingError, PermanentError, TemporaryError
+from bot.ports import Message
+from bot.store import approvals, cards, outbox, releases
+from bot.store.tables import CardRow, OutboxRow
+from bot.views import card as card_view
+
+log = structlog.get_logger()
+
+CHANNEL_PACE = timedelta(seconds=1)
+"""Slack's limit for posting: one message a second a channel."""
+
+UPDATES_A_MINUTE = 45
+"""chat.update has about 50 a minute for the workspace; a few are left for what can't wait."""
+
+LINES_IN_ONE = 12
+"""Most thread lines that go out as one message: a section holds 3,000 characters."""
+
+GIVE_UP = 8
+"""Tries for a message that Slack refuses for good reasons of its own."""
+
+
+class Pace:
+    """How soon the next message may go out, by channel and for the workspace's updates."""
+
+    def __init__(self) -> None:
+        self._channels: dict[str, datetime] = {}
+        self._updates: deque[datetime] = deque()
+
+    def post_at(self, channel: str, now: datetime) -> datetime:
+        """When a message may be posted to the channel."""
+        return max(now, self._channels.get(channel, now))
+
+    def posted(self, channel: str, now: datetime) -> None:
+        """Note a post."""
+        self._channels[channel] = now + CHANNEL_PACE
+
+    def update_at(self, now: datetime, *, urgent: bool) -> datetime:
+        """When a message may be updated. What people wait for has the last few to itself."""
+        while self._updates and self._updates[0] <= now - timedelta(minutes=1):
+            self._updates.popleft()
+        room = UPDATES_A_MINUTE if urgent else UPDATES_A_MINUTE - 10
+        if len(self._updates) < room:
+            return now
+        return self._updates[len(self._updates) - room] + timedelta(minutes=1)
+
+    def updated(self, now: datetime) -> None:
+        """Note an update."""
+        self._updates.append(now)
+
+
+class Outbox:
+    """Sends what is due. One sender a process; a message's row says what was begun."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._pace = Pace()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                await self.send_due()
+            except TemporaryError as error:
+                log.warning("database_unreachable", error=str(error))
+            await self._world.mail.wait(await self._rest())
+
+    async def _rest(self) -> float:
+        due = await self._next_due()
+        if due is None:
+            return 1.0
+        return min(1.0, max((due - self._world.clock.now()).total_seconds(), 0.02))
+
+    async def _next_due(self) -> datetime | None:
+        try:
+            async with self._world.store.read() as session:
+                times = [await cards.next_due(session), await outbox.next_due(session)]
+        except TemporaryError:
+            return None
+        return min((t for t in times if t is not None), default=None)
+
+    async def send_due(self) -> int:
+        """Send what may go out now; count what was tried."""
+        now = self._world.clock.now()
+        async with self._world.store.read() as session:
+            due_cards = await cards.due(session, now)
+            due_rows = await outbox.due(session, now)
+        whispers = [row for row in due_rows if row.kind == "whisper"]
+        posts = [row for row in due_rows if row.kind == "post"]
+        threads = _by_thread([row for row in due_rows if row.kind == "line"])
+        work = [self._whisper(row) for row in whispers]
+        await asyncio.gather(*(self._guarded(w, [r.id]) for w, r in zip(work, whispers, strict=True)))
+        for card in due_cards:
+            await self._guarded_card(card)
+        for rows in threads:
+            await self._guarded(self._lines(rows), [row.id for row in rows])
+        for row in posts:
+            await self._guarded(self._post(row), [row.id])
+        return len(due_cards) + len(due_rows)
+
+    async def _guarded(self, sending: Awaitable[None], ids: list[int | None]) -> None:
+        rows = [row_id for row_id in ids if row_id is not None]
+        later = await self._outcome(sending)
+        if later is None:
+            return
+        async with self._world.store.write() as session:
+            await outbox.later(session, rows, later)
+
+    async def _guarded_card(self, card: CardRow) -> None:
+        later = await self._outcome(self._card(card))
+        if later is None:
+            return
+        async with self._world.store.write() as session:
+            await cards.later(session, card.release_id, later)
+
+    async def _outcome(self, sending: Awaitable[None]) -> datetime | None:
+        """Send; say when to try again, or None when it is done with."""
+        now = self._world.clock.now()
+        try:
+            await sending
+        except TemporaryError as error:
+            log.warning("slack_waits", error=str(error))
+            return now + timedelta(seconds=max(error.delay, 1.0))
+        except PermanentError as error:
+            log.error("slack_refused", error=str(error))
+            return now + timedelta(minutes=1)
+        except Exception:
+            log.exception("message_failed", error_id=fault_id())
+            return now + timedelta(minutes=1)
+        return None
+
+    # Cards.
+
+    async def _card(self, card: CardRow) -> None:
+        now = self._world.clock.now()
+        allowed = (
+            self._pace.post_at(card.channel, now)
+            if card.ts is None
+            else self._pace.update_at(now, urgent=card.urgent)
+        )
+        if allowed > now:
+            await self._card_later(card, allowed)
+            return
+        message = await self._drawn(card)
+        if message is None:
+            return
+        ts = card.ts
+        if ts is None:
+            ts = await self._post_once(card.channel, message, card.attempts > 0)
+        elif not await self._updated(card, ts, message):
+            return
+        async with self._world.store.write() as session:
+            await cards.sent(session, card.release_id, ts, card.wanted)
+
+    async def _card_later(self, card: CardRow, at: datetime) -> None:
+        async with self._world.store.write() as session:
+            await cards.later(session, card.release_id, at)
+
+    async def _drawn(self, card: CardRow) -> Message | None:
+        async with self._world.store.read() as session:
+            release = await releases.get(session, card.release_id)
+            votes = await approvals.of(session, card.release_id)
+            newer = await releases.newer_started(session, release) if release else None
+        if release is None:
+            return None
+        key = f"card:{card.release_id}:{card.posting}"
+        return self._view(release, votes, newer).model_copy(update={"key": key})
+
+    def _view(
+        self, release: Release, votes: tuple[Approval, ...], newer: str | None
+    ) -> Message:
+        return card_view.draw(
+            card_view.Card(
+                release=release, votes=votes, newer=newer, now=self._world.clock.now()
+            )
+        )
+
+    async def _updated(self, card: CardRow, ts: str, message: Message) -> bool:
+        """Update the card; where it is gone or can't be edited, a new one is posted."""
+        now = self._world.clock.now()
+        self._pace.updated(now)
+        try:
+            await self._world.chat.update(card.channel, ts, message)
+        except MissingError:
+            async with self._world.store.write() as session:
+                await cards.posted_anew(session, card.release_id)
+            return False
+        return True
+
+    async def _post_once(
+        self, channel: str, message: Message, tried: bool, thread: str | None = None
+    ) -> str:
+        """Post; after an earlier try of unknown outcome, look for the message first."""
+        if tried and message.key is not None:
+            found = await self._world.chat.find(channel, message.key, thread)
+            if found is not None:
+                return found
+        self._pace.posted(channel, self._world.clock.now())
+        return await self._world.chat.post(channel, message, thread)
+
+    # Thread lines, posts and replies.
+
+    async def _lines(self, rows: list[OutboxRow]) -> None:
+        now = self._world.clock.now()
+        first = rows[0]
+        ids = [row.id for row in rows if row.id is not None]
+        thread = first.thread or await self._thread_of(first.release_id)
+        allowed = self._pace.post_at(first.channel, now)
+        if thread is None or allowed > now:
+            await self._rows_later(ids, max(allowed, now + timedelta(seconds=0.2)))
+            return
+        batch = first.batch or f"batch:{first.key}"
+        async with self._world.store.write() as session:
+            await outbox.bind(session, ids, batch)
+        text = "\n".join(Message.model_validate_json(row.body).text for row in rows)
+        message = card_view.thread_message(text).model_copy(update={"key": batch})
+        tried = first.batch is not None or first.attempts > 0
+        await self._post_once(first.channel, message, tried, thread)
+        await self._sent(ids)
+
+    async def _thread_of(self, release_id: str | None) -> str | None:
+        if release_id is None:
+            return None
+        async with self._world.store.read() as session:
+            card = await cards.get(session, release_id)
+        return card.ts if card else None
+
+    async def _post(self, row: OutboxRow) -> None:
+        now = self._world.clock.now()
+        allowed = self._pace.post_at(row.channel, now)
+        ids = [row.id] if row.id is not None else []
+        if allowed > now:
+            await self._rows_later(ids, allowed)
+            return
+        message = Message.model_validate_json(row.body).model_copy(update={"key": row.key})
+        await self._post_once(row.channel, message, row.attempts > 0, row.thread)
+        await self._sent(ids)
+
+    async def _whisper(self, row: OutboxRow) -> None:
+        message = Message.model_validate_json(row.body)
+        ids = [row.id] if row.id is not None else []
+        try:
+            await self._world.chat.whisper(row.channel, row.user or "", message, row.thread)
+        except PermanentError as error:
+            # Nobody else may read it, so there is nowhere else to put it.
+            log.error("reply_undeliverable", key=row.key, error=str(error))
+            if row.attempts + 1 >= GIVE_UP or isinstance(error, MissingError):
+                async with self._world.store.write() as session:
+                    await outbox.give_up(session, ids)
+                return
+            raise
+        await self._sent(ids)
+
+    async def _sent(self, ids: list[int]) -> None:
+        async with self._world.store.write() as session:
+            await outbox.sent(session, ids, self._world.clock.now())
+
+    async def _rows_later(self, ids: list[int], at: datetime) -> None:
+        async with self._world.store.write() as session:
+            await outbox.later(session, ids, at)
+
+
+def _by_thread(rows: list[OutboxRow]) -> list[list[OutboxRow]]:
+    """Group waiting lines into messages: one release's together, a begun batch by itself."""
+
+    def key(row: OutboxRow) -> tuple[str, str]:
+        return (row.release_id or "", row.batch or "")
+
+    groups = []
+    for _, group in groupby(sorted(rows, key=lambda row: (key(row), row.id or 0)), key=key):
+        members = list(group)
+        begun = members[0].batch is not None
+        size = len(members) if begun else LINES_IN_ONE
+        groups += [members[i : i + size] for i in range(0, len(members), size)]
+    return sorted(groups, key=lambda group: group[0].id or 0)
+
+

@@ -1,0 +1,110 @@
+"""What people may look at: reads for status, history, details and plan. Changes nothing."""
+
+from datetime import datetime
+
+from bot.domain.audit import AuditEntry
+from bot.domain.facts import Facts, Known, LedgerFact, LockFact
+from bot.domain.gates import evaluate_all
+from bot.domain.gates.result import GateResult
+from bot.domain.planning import build_plan
+from bot.domain.plans import Plan
+from bot.domain.releases import Approval, Release
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import Rules, rules_for
+from bot.domain.versions import bare
+from bot.engine.facts import gather, running, version_as_tagged
+from bot.engine.world import World
+from bot.errors import PermanentError, TemporaryError
+from bot.store import approvals, audit, cards, ledger, releases, targets
+from bot.views import refusals
+
+
+class Queries:
+    """Reads from the store and, where the question is about now, from the outside."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def release(self, release_id: str) -> Release:
+        """Read one release. Raises UserError where there is none such."""
+        async with self._world.store.read() as session:
+            found = await releases.get(session, release_id)
+        if found is None:
+            raise refusals.no_such_release(release_id)
+        return found
+
+    async def details(
+        self, release_id: str
+    ) -> tuple[Release, tuple[Approval, ...], list[AuditEntry], dict[str, str]]:
+        """Read all of one release: its votes, its part of the record, and names for that."""
+        release = await self.release(release_id)
+        async with self._world.store.read() as session:
+            votes = await approvals.of(session, release_id)
+            record = await audit.of_subject(session, release_id)
+            names = await audit.people(session)
+        return release, votes, record, names
+
+    async def under_way(self) -> list[Release]:
+        """List all that has not ended, oldest first."""
+        async with self._world.store.read() as session:
+            return await releases.unfinished(session)
+
+    async def latest(
+        self, service: str | None, environment: str | None, limit: int = 10
+    ) -> list[Release]:
+        """List releases, newest first."""
+        async with self._world.store.read() as session:
+            return await releases.latest(
+                session, service=service, environment=environment, limit=limit
+            )
+
+    async def place(
+        self, service: str, environment: str
+    ) -> tuple[LedgerFact | None, str, LockFact | None, list[Release]]:
+        """Read what the ledger and the cluster say of one place, its lock, its last releases."""
+        async with self._world.store.read() as session:
+            entry = await ledger.current(session, service, environment)
+            lock = await targets.lock_on(session, (service, environment))
+            latest = await releases.latest(
+                session, service=service, environment=environment, limit=3
+            )
+        seen = await self._seen(service, environment)
+        return entry.fact() if entry else None, seen, lock, latest
+
+    async def _seen(self, service: str, environment: str) -> str:
+        try:
+            now_there = await running(self._world, service, environment)
+        except (TemporaryError, PermanentError) as error:
+            return f"What runs in the cluster is not known: {error}."
+        if not now_there.deployed:
+            return "It isn't in the cluster."
+        if now_there.version is None:
+            return "It runs in the cluster, and nothing tells in which version."
+        return f"The cluster runs {bare(now_there.version)}."
+
+    def rules(self, request: ReleaseRequest) -> Rules:
+        """Collect the rules that a release would be judged by."""
+        return rules_for(self._world.catalog(), request.service, request.environment)
+
+    async def plan(
+        self, request: ReleaseRequest, now: datetime
+    ) -> tuple[ReleaseRequest, tuple[GateResult, ...], Plan | None, Facts]:
+        """Gather facts and ask every gate, as a release would. Stores nothing."""
+        rules = rules_for(self._world.catalog(), request.service, request.environment)
+        facts = await gather(self._world, request, rules, now)
+        if isinstance(facts.tag, Known) and facts.tag.value.tag is not None:
+            tagged = version_as_tagged(request, rules, facts.tag.value.tag)
+            request = request.model_copy(update={"version": tagged})
+        return (
+            request,
+            evaluate_all(request, facts, rules),
+            build_plan(request, rules, facts),
+            facts,
+        )
+
+    async def release_of_thread(self, channel: str, thread: str | None) -> str | None:
+        """Find the release whose card is the root of this thread."""
+        if thread is None:
+            return None
+        async with self._world.store.read() as session:
+            return await cards.by_message(session, channel, thread)

@@ -1,0 +1,195 @@
+"""The reconciler: claims due releases, ticks each, renews and fences leases (DESIGN §4).
+
+No coroutine lives as long as a release; a crash costs one tick. What went wrong in a tick is
+logged with an id, and the release is tried again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.lifecycle import UNDER_WAY
+from bot.domain.releases import Release
+from bot.engine import waiting, working
+from bot.engine.faults import fault_id
+from bot.engine.world import World
+from bot.errors import StaleLeaseError, TemporaryError
+from bot.store import cards, leases, releases, wishes
+from bot.store.leases import Lease
+from bot.store.session import Session
+
+log = structlog.get_logger()
+
+RENEW_SECONDS = 1.0
+"""How often a lease is renewed while a tick runs."""
+
+POLL_SECONDS = 1.0
+"""How often due rows are looked for in case a wake-up was lost."""
+
+AFTER_A_BUG = timedelta(seconds=30)
+"""How long a release is left alone after a tick ended with a bug."""
+
+
+class Reconciler:
+    """Ticks every due release, each beside the others, one tick at a time for each."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._at_work: dict[str, asyncio.Task[None]] = {}
+        self._back: dict[str, asyncio.Task[None]] = {}
+        self._bugs: dict[str, datetime] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                await self.start_due()
+                pause = await self._pause()
+            except TemporaryError as error:
+                log.warning("database_unreachable", error=str(error))
+                pause = POLL_SECONDS
+            await self._world.work.wait(pause)
+
+    async def _pause(self) -> float:
+        async with self._world.store.read() as session:
+            due = await releases.next_due(session)
+        if due is None:
+            return POLL_SECONDS
+        left = (due - self._world.clock.now()).total_seconds()
+        return min(POLL_SECONDS, max(left, 0.01))
+
+    async def start_due(self) -> int:
+        """Start a tick for each due release that this process is not at work on; count them."""
+        now = self._world.clock.now()
+        async with self._world.store.read() as session:
+            due = await releases.due(session, now)
+            going_back = await wishes.releases_going_back(session)
+        started = 0
+        for release_id in going_back:
+            if release_id not in self._back:
+                self._start(self._back, release_id, force=True)
+                started += 1
+        for release_id, _ in due:
+            rested = self._bugs.get(release_id, now) <= now
+            if rested and release_id not in self._at_work and release_id not in self._back:
+                self._start(self._at_work, release_id, force=False)
+                started += 1
+        return started
+
+    def _start(
+        self, group: dict[str, asyncio.Task[None]], release_id: str, *, force: bool
+    ) -> None:
+        task = asyncio.create_task(self._guarded(release_id, force=force))
+        group[release_id] = task
+        task.add_done_callback(lambda _: self._ended(group, release_id))
+
+    def _ended(self, group: dict[str, asyncio.Task[None]], release_id: str) -> None:
+        group.pop(release_id, None)
+        self._world.work.ring()
+
+    async def settle(self) -> None:
+        """Wait until every tick that is under way has ended. For tests and for shutting down."""
+        while self._at_work or self._back:
+            tasks = [*self._at_work.values(), *self._back.values()]
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Finish the effects under way, then give the leases back."""
+        await self.settle()
+        async with self._world.store.write() as session:
+            await leases.release_all(session, self._world.owner)
+
+    async def _guarded(self, release_id: str, *, force: bool) -> None:
+        try:
+            await self.tick(release_id, force=force)
+        except StaleLeaseError:
+            log.info("lease_lost", release=release_id)
+        except TemporaryError as error:
+            log.warning("tick_waits", release=release_id, error=str(error))
+            self._bugs[release_id] = self._world.clock.now() + timedelta(seconds=error.delay)
+        except Exception:
+            error_id = fault_id()
+            log.exception("tick_failed", release=release_id, error_id=error_id)
+            self._bugs[release_id] = self._world.clock.now() + AFTER_A_BUG
+
+    async def tick(self, release_id: str, *, force: bool = False) -> None:
+        """Claim a release and take turns at it until it waits, ends, or is somebody else's."""
+        claimed = await self._claim(release_id, force=force)
+        if claimed is None:
+            return
+        lease, release = claimed
+        async with self._renewed(lease):
+            if lease.place is None:
+                await waiting.tick(self._world, lease, release)
+            else:
+                await self._turns(lease, release)
+        await self._give_back(lease)
+        self._bugs.pop(release_id, None)
+        self._world.mail.ring()
+
+    async def _turns(self, lease: Lease, release: Release | None) -> None:
+        while release is not None and release.state in UNDER_WAY:
+            if not await working.tick(self._world, lease, release):
+                return
+            self._world.mail.ring()
+            async with self._world.store.read() as session:
+                release = await releases.get(session, lease.release_id)
+
+    async def _claim(self, release_id: str, *, force: bool) -> tuple[Lease, Release] | None:
+        world = self._world
+        async with world.store.write() as session:
+            release = await releases.get(session, release_id)
+            if release is None or release.ended:
+                await self._past_its_end(release_id, release, session)
+                return None
+            place = (release.service, release.environment) if release.state in UNDER_WAY else None
+            lease = await leases.claim(
+                session, release_id, place, world.owner, world.clock.real(), force=force
+            )
+            return (lease, release) if lease else None
+
+    async def _past_its_end(
+        self, release_id: str, release: Release | None, session: Session
+    ) -> None:
+        """An ended release is due once more: when its rollback window closes, its card changes."""
+        if release is None:
+            return
+        now = self._world.clock.now()
+        await wishes.take_all(session, release_id, now)
+        await releases.update_row(session, release, None)
+        if release.window_until is not None:
+            channel = release.asker.channel
+            await cards.want(session, release_id, channel, now, urgent=False)
+
+    @asynccontextmanager
+    async def _renewed(self, lease: Lease) -> AsyncIterator[None]:
+        """Keep the lease while the work goes on. The fence guards; this only keeps others away."""
+        renewing = asyncio.create_task(self._renew(lease))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renew(self, lease: Lease) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                async with self._world.store.write() as session:
+                    until = self._world.clock.real() + leases.LEASE
+                    await leases.hold(session, lease, until)
+            except StaleLeaseError:
+                return
+            except TemporaryError as error:
+                log.warning("lease_not_renewed", release=lease.release_id, error=str(error))
+
+    async def _give_back(self, lease: Lease) -> None:
+        try:
+            async with self._world.store.write() as session:
+                await leases.hold(session, lease, None)
+        except StaleLeaseError:
+            return

@@ -1,0 +1,44 @@
+"""What happens by the clock. Each run is claimed through a row: two replicas do it once."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from bot.engine.world import World
+from bot.errors import TemporaryError
+from bot.store import jobs
+
+log = structlog.get_logger()
+
+KEEP = timedelta(days=30)
+"""How long commands, messages and webhooks that are done with are kept. The record stays."""
+
+ScheduledJob = tuple[str, str, Callable[[], Awaitable[None]]]
+
+
+def housekeeping(world: World) -> list[ScheduledJob]:
+    """List the jobs: name, crontab line in UTC, what to call."""
+
+    async def sweep() -> None:
+        await once(world, "sweep", lambda: _sweep(world))
+
+    return [("sweep", "17 3 * * *", sweep)]
+
+
+async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do a job's run of this minute, unless another replica has claimed it."""
+    due = world.clock.now().replace(second=0, microsecond=0)
+    try:
+        async with world.store.write() as session:
+            mine = await jobs.claim(session, name, due)
+        if mine:
+            await work()
+    except TemporaryError as error:
+        log.warning("job_skipped", job=name, error=str(error))
+
+
+async def _sweep(world: World) -> None:
+    async with world.store.write() as session:
+        gone = await jobs.sweep(session, world.clock.now() - KEEP)
+    log.info("swept", rows=gone)

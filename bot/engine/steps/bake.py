@@ -1,0 +1,71 @@
+"""Step `bake`: hold a weight for its time and watch pods, restarts and traffic meanwhile.
+
+No metric is judged here yet, and none is shown.
+"""
+
+from datetime import timedelta
+
+from bot.domain.facts import SlotFact
+from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
+from bot.domain.reasons import Reason
+from bot.engine.steps.shift import shares, written
+from bot.engine.steps.work import Work, failing
+from bot.views import lines
+from bot.views.words import count
+
+KIND = "bake"
+
+
+async def run(work: Work) -> Outcome:
+    """Fail as soon as the new slot is sick; done when the time is over."""
+    stop = await _somebody_moved_it(work)
+    if stop:
+        return stop
+    slot = await work.look_at(work.step.slot)
+    sick = _sick(work, slot)
+    if sick:
+        return sick
+    end = work.since + timedelta(seconds=work.step.seconds or 0)
+    if work.now >= end:
+        seconds = work.step.seconds or 0
+        return Done(lines.baked(work.progress.weight, slot, seconds) if seconds else None)
+    return Wait(min(end, work.now + work.world.limits.bake_poll), lines.ready(slot))
+
+
+async def _somebody_moved_it(work: Work) -> Held | None:
+    traffic = await work.world.cluster.look_at_traffic(work.plan.target)
+    newer = work.newer_mark("What carries the traffic", traffic.fence)
+    expected = shares(work.step.slot, work.progress.weight)
+    if newer or dict(traffic.weights) == expected:
+        return newer
+    return Held(
+        f"Traffic is {written(traffic.weights)}; this release left it at {written(expected)}."
+    )
+
+
+def _sick(work: Work, slot: SlotFact) -> Outcome | None:
+    if not slot.exists:
+        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+    if work.plan.image is not None and slot.image != work.plan.image:
+        return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
+    crashing = [t for t in slot.trouble if t.word != "Unschedulable"]
+    if crashing:
+        return failing(slot.slot, crashing[0])
+    if work.progress.restarts is not None and slot.restarts > work.progress.restarts:
+        more = count(slot.restarts - work.progress.restarts, "restart")
+        return Failed(Reason.PODS_CRASH, f"Pods on {slot.slot} crash: {more} since traffic came.")
+    return _too_few(work, slot)
+
+
+def _too_few(work: Work, slot: SlotFact) -> Outcome | None:
+    if slot.ready >= slot.wanted:
+        return None
+    short_since = work.progress.short_since
+    gone = slot.ready == 0
+    if gone or (short_since and work.now - short_since >= work.world.limits.unready):
+        return Failed(Reason.PODS_UNREADY, f"{slot.slot.capitalize()} has {lines.ready(slot)}.")
+    return Wait(
+        work.now + work.world.limits.pod_poll,
+        lines.ready(slot),
+        {"short_since": short_since or work.now},
+    )

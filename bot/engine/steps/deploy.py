@@ -1,0 +1,59 @@
+"""Step `deploy`: the idle slot runs the plan's image, with at least the live slot's replicas.
+
+Either the bot sets the image, or a workflow has set it and the bot only sees to the size.
+"""
+
+from bot.domain.facts import SlotFact
+from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
+from bot.domain.reasons import Reason
+from bot.engine.steps.work import Work
+from bot.ports import SlotPatch
+from bot.views import lines
+
+KIND = "deploy"
+
+
+async def run(work: Work) -> Outcome:
+    """Look; patch what differs; look again on the next try."""
+    idle = await work.look_at(work.step.slot)
+    if not idle.exists:
+        name = work.plan.target.deployment(work.step.slot)
+        return Failed(Reason.OBJECT_MISSING, f"Deployment {name} is gone.")
+    newer = work.newer_mark(f"{work.step.slot}'s Deployment", idle.fence)
+    if newer:
+        return newer
+    live = await work.look_at(work.plan.live)
+    patch = _patch(work, idle, max(live.wanted, idle.wanted, 1))
+    if isinstance(patch, SlotPatch):
+        return await _apply(work, idle, patch)
+    return patch or Done(lines.deployed(work.plan.version, work.step.slot))
+
+
+def _patch(work: Work, idle: SlotFact, size: int) -> SlotPatch | Failed | Held | None:
+    wrong_image = idle.image != work.plan.image
+    if wrong_image and work.step.workflow is not None:
+        return Failed(
+            Reason.IMAGE_MISMATCH,
+            f"{work.step.workflow} succeeded, but {idle.slot} runs {idle.image}, "
+            f"not {work.plan.image}.",
+        )
+    before = work.progress.before
+    if wrong_image and before is not None and idle.image != before.image:
+        return Held(f"{idle.slot} runs {idle.image}, which this release did not set.")
+    if not wrong_image and idle.wanted >= size:
+        return None
+    return SlotPatch(
+        image=work.plan.image if wrong_image else None,
+        version=work.plan.version if wrong_image else None,
+        replicas=size if idle.wanted < size else None,
+    )
+
+
+async def _apply(work: Work, idle: SlotFact, patch: SlotPatch) -> Outcome:
+    about = f"{idle.slot}: image {patch.image or 'as it is'}, replicas {patch.replicas or 'as is'}"
+    await work.intend("patch", about=about)
+    await work.world.cluster.change_slot(
+        work.plan.target, idle, patch, fence=work.lease.fence, release=work.release.id
+    )
+    await work.record("patch", "patched")
+    return Wait(work.now, f"{idle.slot} was changed")

@@ -1,0 +1,29 @@
+"""Step `dispatch`: the team's own workflow brings the version onto the idle slot.
+
+Its success is believed only when the slot runs the plan's image: step `deploy` looks.
+"""
+
+from bot.domain.outcomes import Done, Failed, Outcome
+from bot.domain.reasons import Reason
+from bot.engine.steps.runs import finished_run, lasted
+from bot.engine.steps.work import Work
+from bot.ports import Run
+from bot.views import lines
+
+KIND = "dispatch"
+
+
+async def run(work: Work) -> Outcome:
+    """Start the workflow once, and wait for its success."""
+    workflow = work.step.workflow or ""
+    ended = await finished_run(work, workflow)
+    if not isinstance(ended, Run):
+        return ended
+    if ended.conclusion != "success":
+        return Failed(
+            Reason.WORKFLOW_FAILED,
+            f"{workflow} run {ended.id} ended with {ended.conclusion}: {ended.url}",
+        )
+    return Done(
+        lines.run_finished(workflow, ended.id, ended.url, lasted(ended)), {"run_url": ended.url}
+    )

@@ -1,0 +1,106 @@
+"""Starts a workflow run exactly once and follows it to its end. Used by dispatch and smoke.
+
+GitHub lists a new run some seconds late, and an answer can be lost after the run was started:
+so after an unknown outcome it looks for the run for the grace time before it asks again.
+"""
+
+from datetime import timedelta
+
+from bot.domain.outcomes import Failed, Wait
+from bot.domain.reasons import Reason
+from bot.engine.steps.work import Work
+from bot.errors import MissingError, PermanentError, TemporaryError
+from bot.ports import Run
+from bot.store.intents import Intent
+from bot.views import lines
+
+_LOOK = timedelta(seconds=5)
+
+
+def inputs(work: Work) -> dict[str, str]:
+    """Fill in the contract with a team's workflow (DESIGN §5)."""
+    return {
+        "release_id": work.release.id,
+        "service": work.release.service,
+        "version": work.plan.version,
+        "commit": work.plan.commit or "",
+        "environment": work.release.environment,
+        "slot": work.plan.idle,
+    }
+
+
+async def finished_run(work: Work, workflow: str) -> Run | Wait | Failed:
+    """Return the run when it has ended, whatever its conclusion; else what to wait for."""
+    run = await _the_run(work, workflow)
+    if not isinstance(run, Run):
+        return run
+    if run.status == "completed":
+        return run
+    overdue = work.overdue()
+    if overdue:
+        return overdue
+    state = "is queued" if run.status == "queued" else "is running"
+    return Wait(
+        work.now + work.world.limits.run_poll,
+        f"{workflow} run {run.id} {state}",
+        {"run_url": run.url},
+    )
+
+
+async def _the_run(work: Work, workflow: str) -> Run | Wait | Failed:
+    intent = await work.intent("run")
+    if intent is None:
+        return await _dispatch(work, workflow)
+    if intent.result is not None:
+        return await work.world.source.run(work.plan.repository, int(intent.result))
+    return await _look_for(work, workflow, intent)
+
+
+async def _dispatch(work: Work, workflow: str) -> Run | Wait | Failed:
+    overdue = work.overdue()
+    if overdue:
+        return overdue
+    intent = await work.intend("run", about=f"dispatch {workflow}")
+    try:
+        run = await work.world.source.dispatch(work.plan.repository, workflow, inputs(work))
+    except TemporaryError as error:
+        if not error.unknown:
+            await work.retract("run")
+        raise
+    except MissingError:
+        await work.retract("run")
+        return Failed(
+            Reason.WORKFLOW_MISSING, f"{work.plan.repository} has no workflow {workflow}."
+        )
+    except PermanentError as error:
+        await work.retract("run")
+        return Failed(Reason.WORKFLOW_FAILED, f"GitHub refused to start {workflow}: {error}")
+    if run is None:
+        return await _look_for(work, workflow, intent)
+    return await _adopt(work, workflow, run)
+
+
+async def _look_for(work: Work, workflow: str, intent: Intent) -> Run | Wait | Failed:
+    since = intent.at - timedelta(seconds=60)
+    run = await work.world.source.find_run(
+        work.plan.repository, workflow, work.release.id, since
+    )
+    if run is not None:
+        return await _adopt(work, workflow, run)
+    if work.now - intent.at < work.world.limits.grace:
+        note = f"looking whether {workflow} was started: GitHub did not say"
+        return Wait(work.now + _LOOK, note)
+    await work.retract("run")
+    return await _dispatch(work, workflow)
+
+
+async def _adopt(work: Work, workflow: str, run: Run) -> Run:
+    await work.record("run", str(run.id))
+    work.said.append(lines.run_started(workflow, run.id, run.url))
+    return run
+
+
+def lasted(run: Run) -> timedelta | None:
+    """How long the run took, where GitHub says."""
+    begin = run.started_at or run.created_at
+    return run.ended_at - begin if run.ended_at and begin else None

@@ -1,0 +1,149 @@
+"""Step `shift`: give a slot its share of traffic, and confirm what really holds.
+
+Forward it moves only from what this release last confirmed; anything else is somebody's hand,
+and the release is held. On the way back it moves from whatever is there: all traffic on the old
+version is the safe state, and a person or a failing pod asked for it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.domain.catalog import Slot, other_slot
+from bot.domain.facts import SlotFact, TrafficFact
+from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
+from bot.domain.reasons import Reason
+from bot.engine.steps.work import Work, failing
+from bot.views import lines
+
+KIND = "shift"
+ALL = 100
+
+
+async def run(work: Work) -> Outcome:
+    """Look, move if needed, confirm by endpoints or by the route's conditions."""
+    traffic = await work.world.cluster.look_at_traffic(work.plan.target)
+    newer = work.newer_mark("What carries the traffic", traffic.fence)
+    if newer:
+        return newer
+    want = shares(work.step.slot, work.step.weight or 0)
+    if dict(traffic.weights) != want:
+        stop = _may_move(work, traffic) or await _slot_not_ready(work)
+        if stop:
+            return stop
+        traffic = await _move(work, traffic, want)
+    return await _confirm(work, traffic, want)
+
+
+def shares(slot: Slot, weight: int) -> dict[Slot, int]:
+    """Weights of both slots when one has that share."""
+    return {slot: weight, other_slot(slot): ALL - weight}
+
+
+def _may_move(work: Work, traffic: TrafficFact) -> Held | None:
+    expected = shares(work.step.slot, work.progress.weight)
+    if not work.forward or dict(traffic.weights) == expected:
+        return None
+    return Held(
+        f"Traffic is {written(traffic.weights)}; this release left it at {written(expected)}."
+    )
+
+
+async def _slot_not_ready(work: Work) -> Outcome | None:
+    slot = await work.look_at(work.step.slot)
+    if not work.forward:
+        return _old_slot_gone(work, slot)
+    if slot.trouble:
+        return failing(slot.slot, slot.trouble[0])
+    live = await work.look_at(work.plan.live)
+    if slot.ready >= max(live.wanted, 1):
+        return None
+    # The switch is refused until the slot can take what the live one takes.
+    return work.overdue() or Wait(
+        work.now + work.world.limits.pod_poll,
+        f"{slot.slot} needs {max(live.wanted, 1)} ready pods before traffic; {lines.ready(slot)}",
+    )
+
+
+def _old_slot_gone(work: Work, slot: SlotFact) -> Failed | None:
+    if not slot.exists:
+        return Failed(
+            Reason.OBJECT_MISSING, f"The Deployment of {slot.slot} is gone: nothing to go back to."
+        )
+    goal = work.plan.image if work.plan.kind == "rollback" else work.plan.previous_image
+    if goal is not None and slot.image != goal:
+        return Failed(Reason.IMAGE_MISMATCH, f"{slot.slot} runs {slot.image} now, not {goal}.")
+    if slot.ready == 0:
+        return Failed(Reason.PODS_UNREADY, f"{slot.slot} has no ready pod to go back to.")
+    return None
+
+
+async def _move(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> TrafficFact:
+    cluster, target = work.world.cluster, work.plan.target
+    about = f"traffic from {written(traffic.weights)} to {written(want)}"
+    await work.intend("traffic", about=about, moved=work.forward)
+    await cluster.shift(
+        target, traffic, want, fence=work.lease.fence, release=work.release.id
+    )
+    await work.record("traffic", written(want))
+    return await cluster.look_at_traffic(target)
+
+
+async def _confirm(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> Outcome:
+    if traffic.rejected and work.forward:
+        return Failed(Reason.ROUTE_REJECTED, f"The route was not accepted: {traffic.rejected}")
+    problem = unconfirmed(traffic, want, work.plan.target.traffic)
+    if problem is not None:
+        overdue = work.overdue()
+        return overdue or Wait(_soon(work), problem)
+    if want[work.step.slot] == ALL:
+        await _move_preview(work, traffic)
+    return await _done(work)
+
+
+def unconfirmed(traffic: TrafficFact, want: Mapping[Slot, int], kind: str) -> str | None:
+    """Say what is still missing until the shares truly hold; None when they do."""
+    if dict(traffic.weights) != dict(want):
+        return f"traffic is {written(traffic.weights)}, not yet {written(want)}"
+    if not traffic.accepted:
+        return "the gateway has not accepted the route yet"
+    if kind == "service":
+        slots = [slot for slot, ready in traffic.serving.items() if ready]
+        wanted = [slot for slot, share in want.items() if share]
+        return None if slots == wanted else "endpoints have not followed yet"
+    empty = [slot for slot, share in want.items() if share and not traffic.serving.get(slot)]
+    return f"{empty[0]} has no ready endpoint" if empty else None
+
+
+def _soon(work: Work) -> datetime:
+    """Look again at once at first, then ever more slowly: endpoints follow within 0.1 s."""
+    age = work.now - work.since
+    return work.now + max(work.world.limits.confirm, min(age / 2, work.world.limits.pod_poll))
+
+
+async def _move_preview(work: Work, traffic: TrafficFact) -> None:
+    idle = other_slot(work.step.slot)
+    if work.plan.target.preview is None or traffic.preview == idle:
+        return
+    await work.intend("preview", about=f"preview to {idle}")
+    await work.world.cluster.point_preview(
+        work.plan.target, traffic, idle, fence=work.lease.fence, release=work.release.id
+    )
+    await work.record("preview", idle)
+
+
+async def _done(work: Work) -> Done:
+    weight, slot, now = work.step.weight or 0, work.step.slot, work.now
+    if not work.forward:
+        since = work.release.acted_at or work.release.progress.since
+        return Done(lines.traffic_back(slot, now, now, since), {"weight": 0})
+    changes: dict[str, object] = {"weight": weight}
+    if work.progress.restarts is None:
+        changes["restarts"] = (await work.look_at(slot)).restarts
+    return Done(lines.shifted(weight, slot, now, now), changes)
+
+
+def written(weights: Mapping[Slot, int]) -> str:
+    """Write shares: `blue 90 %, green 10 %`."""
+    if not weights:
+        return "on neither slot"
+    return ", ".join(f"{slot} {share} %" for slot, share in sorted(weights.items()))

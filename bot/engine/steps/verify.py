@@ -1,0 +1,57 @@
+"""Step `verify`: the slot's rollout is complete and its pods are healthy; it fails early.
+
+On the way back it makes sure that the old slot serves.
+"""
+
+from bot.domain.facts import SlotFact
+from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
+from bot.domain.reasons import Reason
+from bot.engine.steps.work import Work, failing
+from bot.views import lines
+
+KIND = "verify"
+
+
+async def run(work: Work) -> Outcome:
+    """Judge the slot as `kubectl rollout status` does, and look at pods that can't come up."""
+    slot = await work.look_at(work.step.slot)
+    if not work.forward:
+        return await _old_slot(work, slot)
+    if not slot.exists:
+        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+    if work.plan.image is not None and slot.image != work.plan.image:
+        return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
+    return _sick(work, slot) or await _whole(work, slot)
+
+
+def _sick(work: Work, slot: SlotFact) -> Failed | None:
+    for trouble in slot.trouble:
+        waits_for_a_node = trouble.word == "Unschedulable"
+        if waits_for_a_node and work.now - work.since < work.world.limits.unschedulable:
+            continue
+        return failing(slot.slot, trouble)
+    if slot.deadline_exceeded:
+        return Failed(
+            Reason.ROLLOUT_FAILED,
+            f"The rollout on {slot.slot} made no progress within its deadline: {lines.ready(slot)}.",
+        )
+    return None
+
+
+async def _whole(work: Work, slot: SlotFact) -> Outcome:
+    live = await work.look_at(work.plan.live)
+    if slot.rolled_out and slot.ready >= slot.wanted >= live.wanted:
+        return Done(lines.pods_ready(work.plan.version, slot))
+    overdue = work.overdue()
+    if overdue:
+        return overdue
+    return Wait(work.now + work.world.limits.pod_poll, lines.ready(slot))
+
+
+async def _old_slot(work: Work, slot: SlotFact) -> Outcome:
+    if slot.ready > 0 and slot.ready >= slot.wanted:
+        return Done(lines.old_slot_serves(slot))
+    return Wait(
+        work.now + work.world.limits.pod_poll,
+        f"{slot.slot} has the traffic; {lines.ready(slot)}",
+    )

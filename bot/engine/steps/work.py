@@ -1,0 +1,142 @@
+"""What a step is given: its release, the outside, and the intents (check, then act; §4.3)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.domain.audit import AuditTag
+from bot.domain.catalog import Slot
+from bot.domain.facts import PodTrouble, SlotFact
+from bot.domain.outcomes import Failed, Held
+from bot.domain.plans import Plan, PlanStep
+from bot.domain.reasons import Reason
+from bot.domain.releases import Progress, Release
+from bot.engine.record import advance
+from bot.engine.world import World
+from bot.store import audit, intents, leases
+from bot.store.intents import Intent
+from bot.store.leases import Lease
+from bot.views import lines
+from bot.views.words import took
+
+
+@dataclass
+class Work:
+    """One try at one step. `lease` is the proof that the release is ours to work on."""
+
+    world: World
+    lease: Lease
+    release: Release
+    plan: Plan
+    step: PlanStep
+    said: list[str] = field(default_factory=list)
+    """Lines for the thread that an effect earned before the step was done."""
+
+    @property
+    def now(self) -> datetime:
+        """The moment, by the world's clock."""
+        return self.world.clock.now()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the release is."""
+        return self.release.progress
+
+    @property
+    def forward(self) -> bool:
+        """Whether this is the way forward, not the way back."""
+        return self.progress.track == "forward"
+
+    @property
+    def since(self) -> datetime:
+        """When the step began."""
+        return self.progress.since or self.now
+
+    def overdue(self) -> Failed | None:
+        """Fail with `deadline` where the step has taken longer than the plan allows."""
+        limit = timedelta(seconds=self.plan.timeout)
+        if not self.forward or self.now - self.since < limit:
+            return None
+        return Failed(
+            Reason.DEADLINE,
+            f"Step {self.step.kind} was not done after {took(limit)}.",
+        )
+
+    def effect(self, name: str) -> str:
+        """Name an effect of this step: one key for each effect of each release."""
+        return f"{self.progress.track}:{self.progress.step}:{name}"
+
+    async def intent(self, name: str) -> Intent | None:
+        """Read what this step was about to do, if it ever was."""
+        async with self.world.store.read() as session:
+            return await intents.get(session, self.release.id, self.effect(name))
+
+    async def intend(self, name: str, *, about: str, moved: bool = False) -> Intent:
+        """Write down what is about to be done. Raises StaleLeaseError if it is not ours to do."""
+        intent = Intent(release_id=self.release.id, effect=self.effect(name), at=self.now)
+        changed = self.release
+        if moved and not self.progress.moved:
+            progress = self.progress.model_copy(update={"moved": True})
+            changed = self.release.model_copy(update={"progress": progress})
+        async with self.world.store.write() as session:
+            await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
+            await intents.put(session, intent)
+            await audit.append(
+                session,
+                AuditTag.STEP_INTENDED,
+                self.release.id,
+                self.now,
+                step=self.step.kind,
+                effect=intent.effect,
+                about=about,
+                fence=self.lease.fence,
+            )
+            if changed is not self.release:
+                await advance(session, self.release, changed, self.now, due_at=self.now)
+        self.release = changed
+        return intent
+
+    async def record(self, name: str, result: str) -> None:
+        """Write down what came of it."""
+        async with self.world.store.write() as session:
+            await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
+            await intents.record(session, self.release.id, self.effect(name), result, self.now)
+
+    async def retract(self, name: str) -> None:
+        """Forget an intent of which it is certain that it had no effect."""
+        async with self.world.store.write() as session:
+            await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
+            await intents.retract(session, self.release.id, self.effect(name))
+
+    async def look_at(self, slot: Slot) -> SlotFact:
+        """Read one slot from the cluster."""
+        return await self.world.cluster.look_at_slot(self.plan.target, slot)
+
+    def newer_mark(self, what: str, fence: int | None) -> Held | None:
+        """Hold where an object bears a fence from the future: the database is an old backup."""
+        if fence is None or fence <= self.lease.fence:
+            return None
+        return Held(
+            f"{what} bears fence {fence}, and this database knows only {self.lease.fence}: "
+            "it was written by a newer state of the bot."
+        )
+
+
+REASONS = {
+    "CrashLoopBackOff": Reason.PODS_CRASH,
+    "OOMKilled": Reason.PODS_CRASH,
+    "RunContainerError": Reason.PODS_CRASH,
+    "ImagePullBackOff": Reason.IMAGE_UNPULLABLE,
+    "ErrImagePull": Reason.IMAGE_UNPULLABLE,
+    "InvalidImageName": Reason.IMAGE_UNPULLABLE,
+    "CreateContainerConfigError": Reason.PODS_MISCONFIGURED,
+    "CreateContainerError": Reason.PODS_MISCONFIGURED,
+    "Unschedulable": Reason.PODS_UNSCHEDULABLE,
+}
+"""The cluster's words for pods that won't come right by waiting, and our reasons."""
+
+
+def failing(slot: str, trouble: PodTrouble) -> Failed:
+    """Fail because of a pod."""
+    return Failed(
+        REASONS.get(trouble.word, Reason.PODS_UNREADY), lines.pod_trouble(slot, trouble)
+    )

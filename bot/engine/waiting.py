@@ -1,0 +1,233 @@
+"""Ticks of a release that holds no target yet: gathering, blocked, awaiting approval.
+
+They change nothing outside. A release whose gates and approvals suffice becomes queued.
+"""
+
+from datetime import datetime
+
+
+from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
+from bot.domain.audit import AuditTag
+from bot.domain.facts import Facts, Known
+from bot.domain.gates import evaluate_all
+from bot.domain.gates.result import GateResult, failed
+from bot.domain.lifecycle import Event, State, advance
+from bot.domain.planning import build_plan
+from bot.domain.plans import Plan
+from bot.domain.reasons import Reason
+from bot.domain.releases import Approval, Progress, Release, SlotBefore
+from bot.domain.rules import Rules, bake_seconds, rules_for, runs_in
+from bot.engine import record
+from bot.engine.facts import gather, version_as_tagged
+from bot.engine.world import World
+from bot.store import approvals, audit, leases, releases
+from bot.store.session import Session
+from bot.store.leases import Lease
+from bot.views import lines
+
+
+async def tick(world: World, lease: Lease, release: Release) -> None:
+    """Do what the state asks for, once."""
+    now = world.clock.now()
+    expired = release.expires_at is not None and release.expires_at <= now
+    if release.state is State.GATHERING:
+        await _gather(world, lease, release)
+    elif expired:
+        await _run_out(world, lease, release, now)
+    elif release.state is State.BLOCKED:
+        await _look_again(world, lease, release, now)
+    else:
+        await _sleep_until(world, lease, release, release.expires_at)
+
+
+async def _run_out(world: World, lease: Lease, release: Release, now: datetime) -> None:
+    approval = release.state is State.AWAITING_APPROVAL
+    after = release.model_copy(
+        update={
+            "state": advance(release.state, Event.TIME_RAN_OUT),
+            "reason": Reason.APPROVAL_EXPIRED if approval else Reason.BLOCKED_TOO_LONG,
+            "ended_at": now,
+        }
+    )
+    async with world.store.write() as session:
+        await leases.hold(session, lease, None)
+        line = lines.ran_out(approval=approval)
+        await record.advance(session, release, after, now, due_at=None, lines=[line])
+
+
+async def _look_again(world: World, lease: Lease, release: Release, now: datetime) -> None:
+    after = release.model_copy(update={"state": advance(release.state, Event.LOOK_AGAIN_ASKED)})
+    async with world.store.write() as session:
+        await leases.hold(session, lease, None)
+        await releases.update_row(session, after, now)
+
+
+async def _sleep_until(
+    world: World, lease: Lease, release: Release, due_at: datetime | None
+) -> None:
+    async with world.store.write() as session:
+        await leases.hold(session, lease, None)
+        await releases.update_row(session, release, due_at)
+
+
+async def _gather(world: World, lease: Lease, release: Release) -> None:
+    missing = not_in_catalog(world, release)
+    if missing is not None:
+        await _settle_gates(world, lease, release, release.rules, None, (missing,))
+        return
+    rules = rules_for(world.catalog(), release.service, release.environment)
+    now = world.clock.now()
+    facts = await gather(world, release.request, rules, now, release_id=release.id)
+    release = _spelled(release, rules, facts)
+    gates = evaluate_all(release.request, facts, rules)
+    plan = build_plan(release.request, rules, facts)
+    diff = facts.diff.value if isinstance(facts.diff, Known) else release.diff
+    release_now = release.model_copy(update={"diff": diff, "rules": rules})
+    await _settle_gates(world, lease, release_now, rules, (facts, plan), gates)
+
+
+def not_in_catalog(world: World, release: Release) -> GateResult | None:
+    """Fail where the catalogue has lost the service or environment since it was asked for."""
+    catalog = world.catalog()
+    entry = catalog.services.get(release.service)
+    there = entry is not None and release.environment in catalog.environments
+    if there and entry is not None and runs_in(entry, release.environment):
+        return None
+    return failed(
+        "catalogue",
+        Reason.UNKNOWN_NAME,
+        f"The catalogue has no {release.service} in {release.environment} any more.",
+        "Put it back, then press Retry.",
+    )
+
+
+def _spelled(release: Release, rules: Rules, facts: Facts) -> Release:
+    if not isinstance(facts.tag, Known) or facts.tag.value.tag is None:
+        return release
+    version = version_as_tagged(release.request, rules, facts.tag.value.tag)
+    request = release.request.model_copy(update={"version": version})
+    return release.model_copy(update={"request": request})
+
+
+async def _settle_gates(  # noqa: PLR0913 - one decision and all that it is made from
+    world: World,
+    lease: Lease,
+    release: Release,
+    rules: Rules,
+    seen: tuple[Facts, Plan | None] | None,
+    gates: tuple[GateResult, ...],
+) -> None:
+    facts, plan = seen if seen else (None, None)
+    now = world.clock.now()
+    async with world.store.write() as session:
+        await leases.hold(session, lease, None)
+        votes = await approvals.of(session, release.id)
+        after, said = await _with_plan(session, release, plan, votes, now)
+        need = rules.approvals.count
+        have = len(yes_votes(votes, after.digest or ""))
+        verdict = admit(gates, now, approved=have >= need and after.plan_text is not None)
+        after = _decided(after, verdict, gates, facts)
+        await audit.append(
+            session,
+            AuditTag.GATES_EVALUATED,
+            release.id,
+            now,
+            digest=after.digest,
+            **{gate.gate: f"{gate.status}: {gate.sentence}" for gate in gates},
+        )
+        said += _said(release, after, verdict)
+        await _store(session, release, after, verdict, now, said)
+
+
+async def _with_plan(
+    session: Session,
+    release: Release,
+    plan: Plan | None,
+    votes: tuple[Approval, ...],
+    now: datetime,
+) -> tuple[Release, list[str]]:
+    """Take the new plan, unless its bytes are those that we have. A change voids approvals."""
+    if plan is None or plan.text() == release.plan_text:
+        return release, []
+    old = release.plan
+    after = release.model_copy(update={"plan_text": plan.text(), "expected_seconds": None})
+    tag = AuditTag.PLAN_CHANGED if old else AuditTag.PLAN_MADE
+    await audit.append(session, tag, release.id, now, digest=after.digest, plan=after.plan_text)
+    voided = old is not None and bool(yes_votes(votes, release.digest or ""))
+    return after, [lines.plan_changed(what_changed(old, plan))] if voided and old else []
+
+
+def _decided(
+    release: Release, verdict: Admission, gates: tuple[GateResult, ...], facts: Facts | None
+) -> Release:
+    changes: dict[str, object] = {
+        "state": advance(release.state, verdict.event),
+        "reason": verdict.reason,
+        "detail": verdict.detail,
+        "gates": gates,
+    }
+    if verdict.event is Event.GATES_PASSED and facts is not None:
+        changes["progress"] = Progress(before=_slot_before(release, facts))
+        changes["hand_patch"] = _hand_patch(release, facts)
+    if release.plan is not None:
+        changes["expected_seconds"] = release.expected_seconds or _estimate(release)
+    return release.model_copy(update=changes)
+
+
+def _slot_before(release: Release, facts: Facts) -> SlotBefore | None:
+    plan = release.plan
+    if plan is None or not isinstance(facts.cluster, Known):
+        return None
+    idle = facts.cluster.value.slot(plan.idle)
+    return SlotBefore(image=idle.image, version=idle.version, replicas=idle.wanted)
+
+
+def _hand_patch(release: Release, facts: Facts) -> str | None:
+    plan = release.plan
+    if plan is None or not isinstance(facts.cluster, Known):
+        return None
+    return facts.cluster.value.traffic.by_hand.get(plan.live)
+
+
+def _estimate(release: Release) -> int:
+    """Seconds that the plan's watching takes, and two minutes for what comes before it."""
+    return int(bake_seconds(release.rules.strategy).total_seconds()) + 120
+
+
+def _said(before: Release, after: Release, verdict: Admission) -> list[str]:
+    """The thread hears of a block only when it is news."""
+    news = after.state is State.BLOCKED and (
+        before.reason is not after.reason or before.detail != after.detail
+    )
+    return [lines.blocked(verdict.detail)] if news and verdict.detail else []
+
+
+async def _store(  # noqa: PLR0913 - before, after and why
+    session: Session,
+    before: Release,
+    after: Release,
+    verdict: Admission,
+    now: datetime,
+    said: list[str],
+) -> None:
+    due = _due(after, verdict, now)
+    try:
+        await record.advance(session, before, after, now, due_at=due, lines=said)
+    except releases.UnderWayError:
+        # Another release took the target between the gate's look and this write.
+        blocked = after.model_copy(
+            update={
+                "state": State.BLOCKED,
+                "reason": Reason.UNDER_WAY,
+                "detail": f"Another release is under way for {after.service} "
+                f"in {after.environment}.",
+            }
+        )
+        await record.advance(session, before, blocked, now, due_at=now + ASK_AGAIN)
+
+
+def _due(after: Release, verdict: Admission, now: datetime) -> datetime | None:
+    if after.state is State.QUEUED:
+        return now
+    times = [t for t in (verdict.again_at, after.expires_at) if t is not None]
+    return min(times, default=None)

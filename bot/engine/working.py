@@ -1,0 +1,265 @@
+"""Ticks of a release that holds its target: queued, running, paused, rolling back.
+
+A tick reads people's wishes first, then tries the present step once, then writes what came of
+it. It returns when it has to wait for something, or when the release has ended.
+"""
+
+from datetime import datetime, timedelta
+
+
+from bot.domain.audit import AuditTag
+from bot.domain.lifecycle import Event, State, advance
+from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
+from bot.domain.reasons import Reason
+from bot.domain.releases import Release
+from bot.domain.versions import Version, VersionError
+from bot.engine import endings, record, undoing
+from bot.engine.steps import STEPS
+from bot.engine.steps.work import Work
+from bot.engine.world import World
+from bot.errors import ConflictError, PermanentError, TemporaryError
+from bot.store import audit, leases, ledger, releases, targets, wishes
+from bot.store.session import Session
+from bot.store.leases import Lease
+from bot.views import lines
+
+SHORT_WAIT = timedelta(seconds=1)
+FAULT_WAIT = timedelta(seconds=15)
+"""The longest time between two tries while something outside is at fault."""
+
+
+async def tick(world: World, lease: Lease, release: Release) -> bool:
+    """Take one turn. True: take another at once, there is more to do now."""
+    release, lease = await undoing.take_wishes(world, lease, release)
+    if release.ended or release.state is State.PAUSED:
+        return False
+    if release.state is State.QUEUED:
+        return await _start(world, lease, release)
+    return await _try_step(world, lease, release)
+
+
+async def _start(world: World, lease: Lease, release: Release) -> bool:
+    now = world.clock.now()
+    async with world.store.write() as session:
+        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
+        await targets.count_start(session, release.environment)
+        problem = await _order_broken(session, release)
+        if problem:
+            after = release.model_copy(
+                update={
+                    "state": advance(release.state, Event.GATES_REFUSED),
+                    "reason": Reason.DEPENDENCY_UNDER_WAY,
+                    "detail": problem,
+                }
+            )
+            again = now + timedelta(seconds=60)
+            said = [lines.blocked(problem)]
+            await record.advance(session, release, after, now, due_at=again, lines=said)
+            return False
+        progress = release.progress.model_copy(update={"since": now})
+        after = release.model_copy(
+            update={
+                "state": advance(release.state, Event.STARTED),
+                "reason": None,
+                "detail": None,
+                "started_at": now,
+                "progress": progress,
+            }
+        )
+        said = [lines.started(after.plan)] if after.plan else []
+        await record.advance(session, release, after, now, due_at=now, lines=said)
+    return True
+
+
+async def _order_broken(session: Session, release: Release) -> str | None:
+    """Check the order rules against the store, in the transaction that starts it (§4.11)."""
+    busy = await releases.under_way(session, release.environment)
+    for needed, constraint in release.rules.depends_on.items():
+        if needed in busy:
+            return f"{needed} is under way in {busy[needed]}, and this needs it to stand still."
+        now_there = await ledger.current(session, needed, release.environment)
+        if now_there is not None and not _allows(constraint, now_there.version):
+            return f"{needed} is {now_there.version} now, and this needs {constraint}."
+    return None
+
+
+def _allows(constraint: object, version: str) -> bool:
+    try:
+        return bool(constraint.allows(Version(version)))  # type: ignore[attr-defined]
+    except VersionError:
+        # An adopted name that is no version was judged by the gate; nothing new is known here.
+        return True
+
+
+async def _try_step(world: World, lease: Lease, release: Release) -> bool:
+    plan = release.plan
+    if plan is None:
+        raise RuntimeError(f"{release.id} is {release.state} and has no plan")
+    work = Work(world, lease, release, plan, release.steps()[release.progress.step])
+    outcome = await _outcome(work)
+    before = work.release
+    match outcome:
+        case Done():
+            return await _done(work, before, outcome)
+        case Wait():
+            return await _wait(work, before, outcome)
+        case Failed():
+            return await _failed(work, before, outcome)
+        case Held():
+            return await _held(work, before, outcome)
+
+
+async def _outcome(work: Work) -> Outcome:
+    """Try the step; a fault outside becomes a wait, by its meaning."""
+    try:
+        return await STEPS[work.step.kind](work)
+    except ConflictError:
+        # The object changed between look and write: look again, and judge what is there.
+        return Wait(work.now + work.world.limits.confirm, "the cluster changed; looking again")
+    except TemporaryError as error:
+        soon = SHORT_WAIT if not work.forward else FAULT_WAIT
+        delay = min(timedelta(seconds=max(error.delay, 0.5)), soon)
+        return work.overdue() or Wait(work.now + delay, str(error), trouble=True)
+    except PermanentError as error:
+        if work.forward:
+            return Failed(Reason.OBJECT_MISSING, f"{error}")
+        return Failed(Reason.NEEDS_ATTENTION, f"{error}")
+
+
+async def _done(work: Work, before: Release, outcome: Done) -> bool:
+    world, now = work.world, work.now
+    release = _stepped(work, outcome, now)
+    last = release.progress.step >= len(release.steps())
+    said = [*work.said, *([outcome.say] if outcome.say else [])]
+    async with world.store.write() as session:
+        await leases.hold(session, work.lease, world.clock.real() + leases.LEASE)
+        await audit.append(
+            session,
+            AuditTag.STEP_DONE,
+            release.id,
+            now,
+            track=work.progress.track,
+            step=work.step.kind,
+            slot=work.step.slot,
+            weight=work.step.weight,
+        )
+        if not last:
+            await record.advance(session, before, release, now, due_at=now, lines=said)
+        elif work.forward:
+            await endings.end_forward(session, before, release, now, said)
+        else:
+            await endings.end_undo(session, before, release, now, said, world.catalog())
+    return not last
+
+
+def _stepped(work: Work, outcome: Done, now: datetime) -> Release:
+    progress = work.progress.model_copy(
+        update={
+            **outcome.changes,
+            "step": work.progress.step + 1,
+            "since": now,
+            "note": None,
+            "trouble": None,
+            "short_since": None,
+        }
+    )
+    changes: dict[str, object] = {"progress": progress}
+    if work.forward and work.step.kind == "shift" and work.step.weight == 100:  # noqa: PLR2004 - per cent
+        changes["live_since"] = now
+    if not work.forward:
+        changes["needs_attention"] = False
+    return work.release.model_copy(update=changes)
+
+
+async def _wait(work: Work, before: Release, outcome: Wait) -> bool:
+    world, now = work.world, work.now
+    progress = work.progress.model_copy(
+        update={
+            **outcome.changes,
+            "note": work.progress.note if outcome.trouble else outcome.note,
+            "trouble": outcome.note if outcome.trouble else None,
+        }
+    )
+    if not outcome.changes.get("short_since") and not outcome.trouble:
+        progress = progress.model_copy(update={"short_since": None})
+    after = work.release.model_copy(update={"progress": progress})
+    said = list(work.said)
+    stuck = not work.forward and now - work.since >= world.limits.attention
+    if stuck and not after.needs_attention:
+        after = after.model_copy(update={"needs_attention": True, "detail": outcome.note})
+        said.append(lines.attention(outcome.note, undoing.by_hand(after)))
+    if outcome.until <= now:
+        await _write(work, before, after, now, said)
+        return True
+    await _write(work, before, after, outcome.until, said)
+    return False
+
+
+async def _write(
+    work: Work, before: Release, after: Release, due_at: datetime, said: list[str]
+) -> None:
+    async with work.world.store.write() as session:
+        await leases.hold(session, work.lease, work.world.clock.real() + leases.LEASE)
+        if after == before and not said:
+            await releases.update_row(session, after, due_at)
+        else:
+            await record.advance(session, before, after, work.now, due_at=due_at, lines=said)
+
+
+async def _failed(work: Work, before: Release, outcome: Failed) -> bool:
+    if not work.forward:
+        return await _stuck(work, before, outcome.sentence)
+    world, now = work.world, work.now
+    moved = work.progress.moved
+    after = undoing.turned_back(
+        work.release,
+        now,
+        ends_as=State.ROLLED_BACK if moved else State.FAILED,
+        reason=outcome.reason,
+        detail=outcome.sentence,
+    )
+    async with world.store.write() as session:
+        await leases.hold(session, work.lease, world.clock.real() + leases.LEASE)
+        await audit.append(
+            session,
+            AuditTag.STEP_FAILED,
+            before.id,
+            now,
+            step=work.step.kind,
+            reason=outcome.reason.value,
+            sentence=outcome.sentence,
+        )
+        said = [*work.said, lines.undoing(outcome.sentence, moved=moved)]
+        await record.advance(session, before, after, now, due_at=now, lines=said)
+    return True
+
+
+async def _held(work: Work, before: Release, outcome: Held) -> bool:
+    if not work.forward:
+        return await _stuck(work, before, outcome.sentence)
+    after = work.release.model_copy(
+        update={
+            "state": advance(work.release.state, Event.HELD),
+            "reason": Reason.HELD,
+            "detail": outcome.sentence,
+        }
+    )
+    async with work.world.store.write() as session:
+        await leases.hold(session, work.lease, None)
+        await audit.append(
+            session, AuditTag.RELEASE_HELD, before.id, work.now, why=outcome.sentence
+        )
+        said = [*work.said, lines.held(outcome.sentence)]
+        await record.advance(session, before, after, work.now, due_at=None, lines=said)
+    return False
+
+
+async def _stuck(work: Work, before: Release, sentence: str) -> bool:
+    """A way back that can't finish stays on it, keeps trying, and calls for a person."""
+    after = work.release.model_copy(update={"needs_attention": True, "detail": sentence})
+    news = not before.needs_attention or before.detail != sentence
+    said = [*work.said, *([lines.attention(sentence, undoing.by_hand(after))] if news else [])]
+    await _write(work, before, after, work.now + FAULT_WAIT, said)
+    return False
+
+

@@ -1,0 +1,75 @@
+"""What the engine works with: the store, the clock, the outside systems, the catalogue."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.domain.catalog import Catalog
+from bot.ports import Chat, Clock, Cluster, SourceHost
+from bot.store.session import Store
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times that the engine keeps to. Tests shorten some; README and docs/settings.md name them."""
+
+    source: float = 20.0
+    """Seconds of real time that GitHub has for one fact."""
+    cluster: float = 10.0
+    """Seconds of real time that a cluster has for one fact."""
+    grace: timedelta = timedelta(seconds=60)
+    """How long a dispatch whose outcome is unknown is looked for before the next (DESIGN §4.3)."""
+    run_poll: timedelta = timedelta(seconds=15)
+    """How often a workflow run is looked at; webhooks make it sooner."""
+    pod_poll: timedelta = timedelta(seconds=2)
+    """How often pods are looked at while they start."""
+    bake_poll: timedelta = timedelta(seconds=5)
+    """How often traffic and pods are looked at while a weight bakes."""
+    unready: timedelta = timedelta(seconds=30)
+    """How long fewer pods than wanted may be ready in a bake: a node may have gone."""
+    unschedulable: timedelta = timedelta(minutes=2)
+    """How long a pod may find no node: one may be coming."""
+    confirm: timedelta = timedelta(milliseconds=20)
+    """How soon to look again whether endpoints followed the traffic."""
+    attention: timedelta = timedelta(seconds=30)
+    """After this long a rollback that can't finish calls for a person."""
+
+
+class Wake:
+    """Wakes the loops of this process. Cheap to ring, and rings are not counted."""
+
+    def __init__(self) -> None:
+        self._bell = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever waits."""
+        self._bell.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for a ring, or that many seconds of real time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+        self._bell.clear()
+
+
+@dataclass(frozen=True)
+class World:
+    """Handed to everything in the engine. `catalog` gives the one in force at this moment."""
+
+    store: Store
+    clock: Clock
+    cluster: Cluster
+    source: SourceHost
+    chat: Chat
+    catalog: Callable[[], Catalog]
+    owner: str
+    """Names this process in leases."""
+    limits: Limits = field(default_factory=Limits)
+    work: Wake = field(default_factory=Wake)
+    """Rings for the inbox and the reconciler."""
+    mail: Wake = field(default_factory=Wake)
+    """Rings for the outbox."""

@@ -1,0 +1,275 @@
+"""What the bot needs of the outside, as Protocols; and the one thing that it offers inward.
+
+Outward: `SourceHost`, `Cluster`, `Chat`, `Clock`. Inward: `Intake`, which `app` hands to the
+receivers. Adapters live in `integrations` and translate errors by meaning into `bot.errors`:
+TemporaryError (wait), PermanentError and its kinds (don't). All moments are aware and in UTC.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from bot.domain.catalog import Slot
+from bot.domain.facts import CheckRun, ClusterFact, Diff, Scan, SlotFact, Tag, TrafficFact
+from bot.domain.targets import Target
+from bot.domain.value import Value
+
+
+class Clock(Protocol):
+    """Time as the database server has it, so that replicas agree. Virtual in tests."""
+
+    def now(self) -> datetime:
+        """Give the moment: aware, in UTC."""
+        ...
+
+    def real(self) -> datetime:
+        """Give the moment for leases and limits, which are never virtual."""
+        ...
+
+
+class Run(Value):
+    """One workflow run. `conclusion` None: not finished."""
+
+    id: int
+    url: str
+    status: Literal["queued", "in_progress", "completed"]
+    conclusion: str | None = None
+    title: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class TestCounts(Value):
+    """Counts from a JUnit artifact."""
+
+    run: int
+    passed: int
+    failed: int
+    skipped: int
+
+
+class SourceHost(Protocol):
+    """The code's home: tags, checks, scans, workflows."""
+
+    async def tag(self, repository: str, name: str) -> Tag | None:
+        """Look a tag up and follow it to its commit; None where there is no such tag."""
+        ...
+
+    async def newest_tags(self, repository: str, pattern: str, limit: int) -> tuple[str, ...]:
+        """List versions, newest first, whose tags match the catalogue's pattern."""
+        ...
+
+    async def diff(self, repository: str, base: str, head: str) -> Diff:
+        """Compare two commits or tags."""
+        ...
+
+    async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
+        """List the newest check run of each name on the commit, and commit statuses alike."""
+        ...
+
+    async def scan(self, repository: str, commit: str, path: str | None) -> Scan:
+        """Read code scanning for exactly this commit; findings below `path` only, if given."""
+        ...
+
+    async def dispatch(
+        self, repository: str, workflow: str, inputs: Mapping[str, str]
+    ) -> Run | None:
+        """Start a workflow on the default branch. None: accepted, the run is not known yet.
+
+        Raises TemporaryError with `unknown=True` where it may have started all the same.
+        """
+        ...
+
+    async def find_run(
+        self, repository: str, workflow: str, marker: str, since: datetime
+    ) -> Run | None:
+        """Find the oldest run of the workflow since then whose title holds the marker."""
+        ...
+
+    async def run(self, repository: str, run_id: int) -> Run:
+        """Read one run. Raises MissingError where it is gone."""
+        ...
+
+    async def cancel_run(self, repository: str, run_id: int) -> None:
+        """Ask a run to stop; a finished one is left as it is."""
+        ...
+
+    async def test_counts(self, repository: str, run_id: int, artifact: str) -> TestCounts | None:
+        """Read the counts from the run's JUnit artifact; None where it has none."""
+        ...
+
+
+class SlotPatch(Value):
+    """A change to one slot's Deployment; None leaves a field as it is.
+
+    `version` is written only where the pods carry `app.kubernetes.io/version` already.
+    """
+
+    image: str | None = None
+    version: str | None = None
+    replicas: int | None = None
+
+
+class Cluster(Protocol):
+    """One or more Kubernetes clusters. Every write carries its precondition (DESIGN §4.4).
+
+    Each write takes what was seen before (`SlotFact`, `TrafficFact`) and tests it; it raises
+    ConflictError, and has changed nothing, where the object is no longer so. It sets the
+    annotations `release-bot/fence` and `release-bot/release`.
+    """
+
+    async def look(self, target: Target) -> ClusterFact:
+        """Read all of a target: both slots, traffic, what is missing, what is forbidden."""
+        ...
+
+    async def look_at_traffic(self, target: Target) -> TrafficFact:
+        """Read only where requests go and where the ready endpoints are."""
+        ...
+
+    async def look_at_slot(self, target: Target, slot: Slot) -> SlotFact:
+        """Read only one slot."""
+        ...
+
+    async def change_slot(
+        self, target: Target, seen: SlotFact, patch: SlotPatch, *, fence: int, release: str
+    ) -> None:
+        """Change image and size of a slot in one patch."""
+        ...
+
+    async def shift(
+        self,
+        target: Target,
+        seen: TrafficFact,
+        weights: Mapping[Slot, int],
+        *,
+        fence: int,
+        release: str,
+    ) -> None:
+        """Set all weights of a step in one patch (or the selector, which takes 0 and 100 only)."""
+        ...
+
+    async def point_preview(
+        self, target: Target, seen: TrafficFact, slot: Slot, *, fence: int, release: str
+    ) -> None:
+        """Point the preview Service at the slot; nothing where the target has no preview."""
+        ...
+
+
+class Message(Value):
+    """What is shown in Slack: blocks for people, text for notifications and plain readers.
+
+    `key` identifies it in the message's metadata, so that a repeat finds it; `reason` is the
+    stable code of a refusal.
+    """
+
+    text: str
+    blocks: tuple[dict[str, Any], ...] = ()
+    key: str | None = None
+    reason: str | None = None
+
+
+class Chat(Protocol):
+    """The workspace."""
+
+    async def post(self, channel: str, message: Message, thread: str | None = None) -> str:
+        """Post and return the time stamp. Raises TemporaryError(unknown=True) if unsure."""
+        ...
+
+    async def find(self, channel: str, key: str, thread: str | None = None) -> str | None:
+        """Find a message of the bot by its key among the newest; its time stamp, or None."""
+        ...
+
+    async def update(self, channel: str, ts: str, message: Message) -> None:
+        """Replace a message. Raises MissingError where it is gone or can't be edited."""
+        ...
+
+    async def whisper(
+        self, channel: str, user: str, message: Message, thread: str | None = None
+    ) -> None:
+        """Show a message to one person only."""
+        ...
+
+    async def members(self, usergroup: str) -> tuple[tuple[str, ...], datetime]:
+        """List a user group's members and say when they were read (cached for a minute).
+
+        Answers from a copy of up to an hour where Slack doesn't answer; the moment tells. Raises
+        TemporaryError where there is no such copy.
+        """
+        ...
+
+    async def is_outsider(self, user: str) -> bool:
+        """Whether the person is a guest or from another workspace. Such people have no rights."""
+        ...
+
+
+class Invocation(Value):
+    """What came in, after the receiver has checked its signature and before anybody parsed it.
+
+    `key` is the request's own id, so that a redelivery is one command. `words` is the text of a
+    command or mention; `action` and `value` belong to a click, `message_ts` to its message.
+    """
+
+    key: str
+    kind: Literal["command", "mention", "click"]
+    user: str
+    channel: str
+    team: str
+    words: str = ""
+    thread: str | None = None
+    action: str | None = None
+    value: str | None = None
+    message_ts: str | None = None
+
+
+class Reply(Value):
+    """What the receiver answers at once; None: nothing (the work's own messages follow)."""
+
+    text: str | None = None
+
+
+class Webhook(Value):
+    """A GitHub webhook whose signature holds: only a hint to look again."""
+
+    delivery: str
+    body_hash: str
+    event: str
+    release_marker: str | None = None
+    """The run's title, in which a release id may stand."""
+
+
+class Intake(Protocol):
+    """What `app` hands to the receivers. Neither call does any work beyond one insert."""
+
+    async def accept(self, invocation: Invocation) -> Reply:
+        """Store it, wake the worker, return. Never raises for what is outside."""
+        ...
+
+    async def hint(self, webhook: Webhook) -> None:
+        """Note a webhook and wake the releases that it may concern."""
+        ...
+
+
+class Health(Protocol):
+    """What /healthz, /readyz and /metrics are answered from."""
+
+    def alive(self) -> bool:
+        """Whether the loops run."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether requests can be taken."""
+        ...
+
+    def metrics(self) -> str:
+        """Prometheus' text format."""
+        ...
+
+
+class Finding(Value):
+    """One line of `release-bot doctor`: what was looked at, how it is, what to do about it."""
+
+    good: bool
+    subject: str
+    sentence: str
+    remedy: str | None = None

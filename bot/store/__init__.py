@@ -1,0 +1,1 @@
+"""Our own database, and the only SQL. One file a noun; `session` opens transactions."""

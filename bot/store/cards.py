@@ -1,0 +1,108 @@
+"""Live cards: which version of each is wanted and which was sent. The newest state wins."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.store.leases import insert_for
+from bot.store.tables import CardRow
+
+
+async def want(
+    session: AsyncSession, release_id: str, channel: str, now: datetime, *, urgent: bool
+) -> None:
+    """Ask for the card to be drawn anew. `urgent`: a person waits for it (they clicked)."""
+    insert = insert_for(session)
+    await session.exec(
+        insert(CardRow)
+        .values(
+            release_id=release_id,
+            channel=channel,
+            wanted=1,
+            sent=0,
+            due_at=now,
+            urgent=True,
+            attempts=0,
+            posting=0,
+        )
+        .on_conflict_do_update(
+            index_elements=["release_id"],
+            set_={
+                "wanted": CardRow.wanted + 1,
+                "due_at": func.coalesce(CardRow.due_at, now),
+                "urgent": CardRow.urgent if not urgent else True,
+            },
+        )
+    )
+
+
+async def due(session: AsyncSession, now: datetime, limit: int = 100) -> list[CardRow]:
+    """List cards to send, those that somebody waits for first."""
+    found = await session.exec(
+        select(CardRow)
+        .where(col(CardRow.due_at) <= now)
+        .order_by(col(CardRow.urgent).desc(), col(CardRow.due_at))
+        .limit(limit)
+    )
+    return list(found.all())
+
+
+async def get(session: AsyncSession, release_id: str) -> CardRow | None:
+    """Read where a release's card is."""
+    return await session.get(CardRow, release_id)
+
+
+async def by_message(session: AsyncSession, channel: str, ts: str) -> str | None:
+    """Find the release whose card is that message."""
+    found = await session.exec(
+        select(CardRow.release_id).where(CardRow.channel == channel, CardRow.ts == ts)
+    )
+    return found.first()
+
+
+async def sent(session: AsyncSession, release_id: str, ts: str, number: int) -> None:
+    """Note that version `number` of the card was sent; a newer wish stays due."""
+    await session.exec(
+        update(CardRow)
+        .where(col(CardRow.release_id) == release_id)
+        .values(ts=ts, sent=number, attempts=0)
+    )
+    await session.exec(
+        update(CardRow)
+        .where(col(CardRow.release_id) == release_id, col(CardRow.wanted) <= number)
+        .values(due_at=None, urgent=False)
+    )
+
+
+async def posted_anew(session: AsyncSession, release_id: str) -> None:
+    """Forget the message: it was deleted or can't be edited, so a new one follows."""
+    await session.exec(
+        update(CardRow)
+        .where(col(CardRow.release_id) == release_id)
+        .values(ts=None, posting=CardRow.posting + 1)
+    )
+
+
+async def later(session: AsyncSession, release_id: str, at: datetime) -> None:
+    """Try again then."""
+    await session.exec(
+        update(CardRow)
+        .where(col(CardRow.release_id) == release_id)
+        .values(due_at=at, attempts=CardRow.attempts + 1)
+    )
+
+
+async def next_due(session: AsyncSession) -> datetime | None:
+    """When the next card is due."""
+    found = await session.exec(select(func.min(CardRow.due_at)))
+    return found.one()
+
+
+async def unsent(session: AsyncSession) -> int:
+    """Count the cards that Slack does not show in their newest state."""
+    found = await session.exec(
+        select(func.count()).select_from(CardRow).where(col(CardRow.wanted) > col(CardRow.sent))
+    )
+    return found.one()

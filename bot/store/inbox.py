@@ -1,0 +1,91 @@
+"""The inbox: what Slack sent and we acknowledged. One insert on the way of an ack."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, update
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.ports import Invocation
+from bot.store.leases import insert_for
+from bot.store.session import changed
+from bot.store.tables import InboxRow
+
+WORK = timedelta(seconds=60)
+"""After this long a command that a dead process was at is taken up by another."""
+
+
+async def insert(session: AsyncSession, invocation: Invocation, now: datetime) -> bool:
+    """Store it; False where the same request is stored already."""
+    done = await session.exec(
+        insert_for(session)(InboxRow)
+        .values(
+            key=invocation.key,
+            body=invocation.model_dump_json(),
+            received_at=now,
+            due_at=now,
+            attempts=0,
+        )
+        .on_conflict_do_nothing()
+    )
+    return bool(changed(done))
+
+
+async def claim(
+    session: AsyncSession, now: datetime, real: datetime, limit: int = 20
+) -> list[tuple[Invocation, datetime, int]]:
+    """Take up what is due, oldest first: invocation, when it came, how often it was tried."""
+    due = (
+        select(InboxRow.key)
+        .where(
+            col(InboxRow.due_at) <= now,
+            or_(col(InboxRow.lease_until).is_(None), col(InboxRow.lease_until) <= real),
+        )
+        .order_by(col(InboxRow.received_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    keys = list((await session.exec(due)).all())
+    if not keys:
+        return []
+    await session.exec(
+        update(InboxRow)
+        .where(col(InboxRow.key).in_(keys))
+        .values(lease_until=real + WORK, attempts=col(InboxRow.attempts) + 1)
+    )
+    rows = await session.exec(
+        select(InboxRow).where(col(InboxRow.key).in_(keys)).order_by(col(InboxRow.received_at))
+    )
+    return [
+        (Invocation.model_validate_json(row.body), row.received_at, row.attempts)
+        for row in rows.all()
+    ]
+
+
+async def finish(session: AsyncSession, key: str, now: datetime) -> None:
+    """Mark it done."""
+    await session.exec(
+        update(InboxRow)
+        .where(col(InboxRow.key) == key)
+        .values(due_at=None, done_at=now, lease_until=None)
+    )
+
+
+async def retry(session: AsyncSession, key: str, at: datetime) -> None:
+    """Try it again then: something outside gave no answer."""
+    await session.exec(
+        update(InboxRow).where(col(InboxRow.key) == key).values(due_at=at, lease_until=None)
+    )
+
+
+async def release_all(session: AsyncSession) -> None:
+    """Give back what this process was at. For one process on one database, at its start."""
+    await session.exec(
+        update(InboxRow).where(col(InboxRow.due_at).is_not(None)).values(lease_until=None)
+    )
+
+
+async def next_due(session: AsyncSession) -> datetime | None:
+    """When the next command is due."""
+    found = await session.exec(select(func.min(InboxRow.due_at)))
+    return found.one()

@@ -1,0 +1,45 @@
+"""Brings the database to the schema of this version. Two processes that start at once do it once."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+import migrations
+from bot.errors import StoreError
+from bot.store.session import Store
+
+_LOCK = 7_266_354
+"""Any number, the same for every process: PostgreSQL's advisory lock for the migration."""
+
+TRIES = 30
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Make Alembic's configuration, without an ini file."""
+    made = Config()
+    made.set_main_option("script_location", str(Path(migrations.__path__[0])))
+    made.attributes["connection"] = connection
+    return made
+
+
+async def migrate(store: Store) -> None:
+    """Run what is missing. Waits for a database that is not there yet; raises StoreError at last."""
+    for attempt in range(TRIES):
+        try:
+            await _upgrade(store)
+            return
+        except (StoreError, OSError) as error:
+            if attempt == TRIES - 1:
+                raise StoreError(f"the database can't be migrated: {error}") from error
+            await asyncio.sleep(1.0)
+
+
+async def _upgrade(store: Store) -> None:
+    async with store.write() as session:
+        connection = await session.connection()
+        if not store.is_sqlite:
+            await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))

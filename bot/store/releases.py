@@ -1,0 +1,232 @@
+"""Releases: stored, found, changed. Who may change one is told by its lease (`leases`)."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.domain.lifecycle import UNDER_WAY, State
+from bot.domain.releases import Release
+from bot.store.tables import ReleaseRow
+
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+"""No letter or digit that sounds or looks like another: ids are read aloud."""
+
+
+class UnderWayError(Exception):
+    """Another release is under way for the same target."""
+
+
+def new_id(length: int = 4) -> str:
+    """Make a release id such as `rel-7k3f`."""
+    return "rel-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+async def free_id(session: AsyncSession) -> str:
+    """Make an id that no release has; longer ones when the short ones get scarce."""
+    for length in (4, 4, 4, 5, 5, 6, 8):
+        candidate = new_id(length)
+        if await session.get(ReleaseRow, candidate) is None:
+            return candidate
+    raise RuntimeError("no free release id in seven tries")
+
+
+def _columns(release: Release) -> dict[str, Any]:
+    return {
+        "service": release.service,
+        "environment": release.environment,
+        "state": release.state.value,
+        "created_at": release.created_at,
+        "ended_at": release.ended_at,
+        "body": release.model_dump_json(by_alias=True),
+    }
+
+
+def _value(body: str) -> Release:
+    return Release.model_validate_json(body)
+
+
+async def insert(
+    session: AsyncSession, release: Release, request_key: str, due_at: datetime | None
+) -> None:
+    """Store a new release. `request_key` is the request's own id: one request, one release."""
+    row = ReleaseRow(id=release.id, request_key=request_key, due_at=due_at, **_columns(release))
+    session.add(row)
+    await _flush(session)
+
+
+async def update_row(session: AsyncSession, release: Release, due_at: datetime | None) -> None:
+    """Write a release's new value. Raises UnderWayError where its target is taken.
+
+    The caller holds its lease in this same transaction (`leases.hold`).
+    """
+    try:
+        async with session.begin_nested():
+            await session.exec(
+                update(ReleaseRow)
+                .where(col(ReleaseRow.id) == release.id)
+                .values(due_at=due_at, **_columns(release))
+            )
+    except IntegrityError as error:
+        raise UnderWayError(release.id) from error
+
+
+async def _flush(session: AsyncSession) -> None:
+    try:
+        async with session.begin_nested():
+            await session.flush()
+    except IntegrityError as error:
+        raise UnderWayError from error
+
+
+async def get(session: AsyncSession, release_id: str) -> Release | None:
+    """Read one release."""
+    found = await session.exec(select(ReleaseRow.body).where(ReleaseRow.id == release_id))
+    body = found.first()
+    return _value(body) if body is not None else None
+
+
+async def get_locked(session: AsyncSession, release_id: str) -> Release | None:
+    """Read one release and keep others from changing it until the transaction ends."""
+    found = await session.exec(
+        select(ReleaseRow.body).where(ReleaseRow.id == release_id).with_for_update()
+    )
+    body = found.first()
+    return _value(body) if body is not None else None
+
+
+async def by_request(session: AsyncSession, request_key: str) -> Release | None:
+    """Find the release that a request made, if it made one already."""
+    found = await session.exec(select(ReleaseRow.body).where(ReleaseRow.request_key == request_key))
+    body = found.first()
+    return _value(body) if body is not None else None
+
+
+async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tuple[str, State]]:
+    """List releases whose time has come, those that go back first."""
+    found = await session.exec(
+        select(ReleaseRow.id, ReleaseRow.state)
+        .where(col(ReleaseRow.due_at) <= now)
+        .order_by((col(ReleaseRow.state) != State.ROLLING_BACK.value), col(ReleaseRow.due_at))
+        .limit(limit)
+    )
+    return [(release_id, State(state)) for release_id, state in found.all()]
+
+
+async def next_due(session: AsyncSession) -> datetime | None:
+    """When the next release is due; None where none waits for a time."""
+    found = await session.exec(select(func.min(ReleaseRow.due_at)))
+    return found.one()
+
+
+async def wake(session: AsyncSession, release_id: str, now: datetime) -> None:
+    """Make an unfinished release due now."""
+    await session.exec(
+        update(ReleaseRow)
+        .where(col(ReleaseRow.id) == release_id, col(ReleaseRow.ended_at).is_(None))
+        .values(due_at=now)
+    )
+
+
+async def wake_blocked(session: AsyncSession, environment: str, now: datetime) -> None:
+    """Make the blocked releases of an environment due: something there has ended."""
+    await session.exec(
+        update(ReleaseRow)
+        .where(
+            col(ReleaseRow.environment) == environment,
+            col(ReleaseRow.state) == State.BLOCKED.value,
+        )
+        .values(due_at=now)
+    )
+
+
+async def under_way(session: AsyncSession, environment: str) -> dict[str, str]:
+    """Say for each service of an environment which release of it is under way."""
+    found = await session.exec(
+        select(ReleaseRow.service, ReleaseRow.id).where(
+            ReleaseRow.environment == environment,
+            col(ReleaseRow.state).in_([s.value for s in UNDER_WAY]),
+        )
+    )
+    return dict(found.all())
+
+
+async def latest(
+    session: AsyncSession,
+    *,
+    service: str | None = None,
+    environment: str | None = None,
+    states: Iterable[State] | None = None,
+    limit: int = 20,
+) -> list[Release]:
+    """List releases, newest first; each filter that is given must hold."""
+    query = select(ReleaseRow.body).order_by(
+        col(ReleaseRow.created_at).desc(), col(ReleaseRow.id).desc()
+    )
+    if service is not None:
+        query = query.where(ReleaseRow.service == service)
+    if environment is not None:
+        query = query.where(ReleaseRow.environment == environment)
+    if states is not None:
+        query = query.where(col(ReleaseRow.state).in_([s.value for s in states]))
+    found = await session.exec(query.limit(limit))
+    return [_value(body) for body in found.all()]
+
+
+async def unfinished(session: AsyncSession, services: Iterable[str] = ()) -> list[Release]:
+    """List every release that has not ended, of some services or of all."""
+    query = select(ReleaseRow.body).where(col(ReleaseRow.ended_at).is_(None))
+    names = list(services)
+    if names:
+        query = query.where(col(ReleaseRow.service).in_(names))
+    found = await session.exec(query.order_by(col(ReleaseRow.created_at)))
+    return [_value(body) for body in found.all()]
+
+
+async def newer_started(session: AsyncSession, release: Release) -> str | None:
+    """Id of a release for the same target that started after this one ended, if there is one."""
+    if release.ended_at is None:
+        return None
+    found = await session.exec(
+        select(ReleaseRow.id)
+        .where(
+            ReleaseRow.service == release.service,
+            ReleaseRow.environment == release.environment,
+            ReleaseRow.id != release.id,
+            or_(
+                col(ReleaseRow.state).in_([s.value for s in UNDER_WAY]),
+                col(ReleaseRow.ended_at) > release.ended_at,
+            ),
+            col(ReleaseRow.created_at) > release.created_at,
+            col(ReleaseRow.state).not_in(
+                [s.value for s in (State.REJECTED, State.REFUSED, State.EXPIRED)]
+            ),
+        )
+        .order_by(col(ReleaseRow.created_at).desc())
+        .limit(1)
+    )
+    return found.first()
+
+
+async def take_over_row(session: AsyncSession, release_id: str) -> None:
+    """Raise a waiting release's own fence: a tick that is at work on it writes nothing more."""
+    await session.exec(
+        update(ReleaseRow)
+        .where(col(ReleaseRow.id) == release_id)
+        .values(fence=col(ReleaseRow.fence) + 1, lease_owner=None, lease_until=None)
+    )
+
+
+async def count_by_state(session: AsyncSession) -> dict[str, int]:
+    """Count the releases that have not ended, by state."""
+    found = await session.exec(
+        select(ReleaseRow.state, func.count())
+        .where(col(ReleaseRow.ended_at).is_(None))
+        .group_by(ReleaseRow.state)
+    )
+    return dict(found.all())

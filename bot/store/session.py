@@ -1,0 +1,136 @@
+"""Opens the database and its transactions, on SQLite and on PostgreSQL alike.
+
+Used by the engine. Faults of the database come out as StoreError, whatever the driver.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.errors import StoreError
+
+Session = AsyncSession
+"""One transaction's session: what the other files of `store` take first."""
+
+BUSY_SECONDS = 1.2
+"""How long SQLite waits for another process's lock; below the 1.5 s that an ack may take."""
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+
+
+def async_url(url: str) -> str:
+    """Write a `DATABASE_URL` with the asynchronous driver. Raises ValueError on other kinds."""
+    scheme = url.split("://", 1)[0].split("+", 1)[0]
+    if scheme not in _DRIVERS:
+        raise ValueError("DATABASE_URL must start with sqlite:/// or postgresql://")
+    rest = url.split("://", 1)[1]
+    return f"{_DRIVERS[scheme]}://{rest}"
+
+
+def _configure_sqlite(engine: AsyncEngine, begin: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN comes too late to keep a read and its write together.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def started(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+
+def changed(result: Any) -> int:
+    """Count the rows that a statement changed."""
+    count: int = result.rowcount
+    return count
+
+
+class Store:
+    """The database. One writer at a time on SQLite, in the order of asking; readers beside it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = async_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        if self.is_sqlite:
+            self._writer = self._sqlite(1, "BEGIN IMMEDIATE")
+            self._reader = self._sqlite(4, "BEGIN")
+        else:
+            self._writer = self._reader = create_async_engine(
+                self.url,
+                pool_size=10,
+                max_overflow=10,
+                pool_timeout=5,
+                pool_pre_ping=True,
+                connect_args={"timeout": 5, "command_timeout": 15},
+            )
+
+    def _sqlite(self, size: int, begin: str) -> AsyncEngine:
+        engine = create_async_engine(
+            self.url,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=10,
+        )
+        _configure_sqlite(engine, begin)
+        return engine
+
+    @property
+    def writer(self) -> AsyncEngine:
+        """The engine that writes; for migrations and for tests that watch its commits."""
+        return self._writer
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that commits at the end of the block, or not at all."""
+        async with _translated(), AsyncSession(self._writer, expire_on_commit=False) as session:
+            async with session.begin():
+                yield session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that only reads."""
+        async with _translated(), AsyncSession(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    async def server_time(self) -> datetime:
+        """Ask a PostgreSQL server for its time. SQLite has none of its own: don't ask."""
+        async with _translated(), self._reader.connect() as connection:
+            answer = await connection.execute(text("SELECT clock_timestamp()"))
+            found: datetime = answer.scalar_one()
+            return found
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, PoolTimeoutError, ConnectionError, asyncio.TimeoutError) as error:
+        raise StoreError(f"the database: {type(error).__name__}", delay=1.0) from error

@@ -1,0 +1,69 @@
+"""Block Kit pieces: plain dicts in the shapes that Slack documents. Used by the other views."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Block = dict[str, Any]
+
+SECTION_LIMIT = 2900
+"""Characters of a section's text; Slack takes 3,000."""
+
+
+def cut(text: str, limit: int = SECTION_LIMIT) -> str:
+    """Shorten a text visibly."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def section(text: str) -> Block:
+    """Make a paragraph in Slack's markup."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text)}}
+
+
+def context(text: str) -> Block:
+    """Make a line in small print."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text)}]}
+
+
+def confirm(title: str, text: str, yes: str) -> Block:
+    """Make Slack's own question before a click counts."""
+    return {
+        "title": {"type": "plain_text", "text": title},
+        "text": {"type": "plain_text", "text": cut(text, 300)},
+        "confirm": {"type": "plain_text", "text": yes},
+        "deny": {"type": "plain_text", "text": "No"},
+        "style": "danger",
+    }
+
+
+def button(
+    label: str, action: str, value: str, *, style: str | None = None, ask: Block | None = None
+) -> Block:
+    """Make a button. `style` is `primary` or `danger`; `ask` is its confirm dialog."""
+    made: Block = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": label},
+        "action_id": action,
+        "value": value,
+    }
+    if style:
+        made["style"] = style
+    if ask:
+        made["confirm"] = ask
+    return made
+
+
+def overflow(action: str, options: Sequence[tuple[str, str]]) -> Block:
+    """Make the ⋯ menu from labels and values."""
+    return {
+        "type": "overflow",
+        "action_id": action,
+        "options": [
+            {"text": {"type": "plain_text", "text": label}, "value": value}
+            for label, value in options
+        ],
+    }
+
+
+def actions(elements: Sequence[Block]) -> Block:
+    """Put buttons beside each other."""
+    return {"type": "actions", "elements": list(elements)}

@@ -1,0 +1,340 @@
+"""The card: a release's root message, drawn anew whenever it changes. The newest state wins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.admission import yes_votes
+from bot.domain.by_hand import undo_command
+from bot.domain.gates.result import GateResult
+from bot.domain.lifecycle import ENDINGS, State
+from bot.domain.plans import Plan, PlanStep, short_digest
+from bot.domain.releases import Approval, Release
+from bot.domain.versions import bare
+from bot.ports import Message
+from bot.views import blocks
+from bot.views.blocks import Block
+from bot.views.gate_lines import gate_lines
+from bot.views.words import about, from_to, moment, person, safe, took
+
+ALL = 100
+BAR = 20
+"""Cells of the progress bar."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the card is drawn from. `newer`: a release that started after this one ended."""
+
+    release: Release
+    now: datetime
+    votes: tuple[Approval, ...] = ()
+    newer: str | None = None
+
+
+def draw(card: Card) -> Message:
+    """Draw it: headline, state, gates, what comes, way back, buttons."""
+    release = card.release
+    head = headline(release)
+    state = state_line(card)
+    parts = [p for p in (_progress(release), _gates(release), _then(release), way_back(card)) if p]
+    shown: list[Block] = [blocks.section(f"*{safe(head)}*\n{state}")]
+    shown += [blocks.section(part) for part in parts]
+    buttons = _buttons(card)
+    if buttons:
+        shown.append(blocks.actions(buttons))
+    reason = release.reason.value if release.reason else None
+    return Message(
+        text=blocks.cut("\n".join([safe(head), state, *parts]), 3500),
+        blocks=tuple(shown),
+        reason=reason,
+    )
+
+
+def headline(release: Release) -> str:
+    """Write what it is: `trading-decision 2.0.5 → 2.1.0 · production · rel-7k3f`."""
+    plan = release.plan
+    step = from_to(plan.previous, release.version) if plan else bare(release.version)
+    kind = " · rollback" if release.kind == "rollback" else ""
+    return f"{release.service} {step} · {release.environment}{kind} · {release.id}"
+
+
+def state_line(card: Card) -> str:
+    """Say what is true now, in one line."""
+    release, now = card.release, card.now
+    asked = f"Asked by {person(release.asker.user)} at {moment(release.created_at, now)}."
+    match release.state:
+        case State.GATHERING:
+            return f"◷ Asking the gates. {asked}"
+        case State.BLOCKED:
+            return _blocked(release, asked, now)
+        case State.AWAITING_APPROVAL:
+            return _awaiting(card, asked)
+        case State.QUEUED:
+            return f"◷ Approved, about to start. {asked}"
+        case State.RUNNING:
+            return _running(release)
+        case State.PAUSED:
+            return f"! Held: {safe(release.detail or '')} Resume goes on from what is there."
+        case State.ROLLING_BACK:
+            return _rolling_back(release)
+        case _:
+            return _ended(release, now)
+
+
+def _blocked(release: Release, asked: str, now: datetime) -> str:
+    detail = safe(release.detail or "a gate said no")
+    next_step = next((g.next_step for g in release.gates if g.sentence == release.detail), None)
+    until = f" It waits until {moment(release.expires_at, now)}." if release.expires_at else ""
+    return f"✗ Not yet: {detail}{' ' + safe(next_step) if next_step else ''} {asked}{until}"
+
+
+def _awaiting(card: Card, asked: str) -> str:
+    release = card.release
+    rules = release.rules.approvals
+    have = len(yes_votes(card.votes, release.digest or ""))
+    roles = " or ".join(role.replace("-", " ").removesuffix("s") for role in rules.roles)
+    ends = f" Expires at {moment(release.expires_at, card.now)}." if release.expires_at else ""
+    return f"◷ Waiting for a {roles or 'person'} ({have} of {rules.count}). {asked}{ends}"
+
+
+def _running(release: Release) -> str:
+    progress, steps = release.progress, release.steps()
+    doing = _doing(steps[progress.step], release) if progress.step < len(steps) else "Settling"
+    note = f": {safe(progress.note)}" if progress.note else ""
+    trouble = f" ◷ {safe(progress.trouble)}; it goes on by itself." if progress.trouble else ""
+    return f"{doing}{note}.{trouble}"
+
+
+def _doing(step: PlanStep, release: Release) -> str:
+    match step.kind:
+        case "dispatch":
+            return f"{step.workflow} brings {bare(release.version)} to {step.slot}"
+        case "deploy":
+            return f"Setting {bare(release.version)} on {step.slot}"
+        case "verify":
+            return f"Waiting for {step.slot}'s pods"
+        case "smoke":
+            return f"Smoke tests on {step.slot}"
+        case "shift":
+            return f"Moving traffic: {step.weight} % to {step.slot}"
+        case "bake":
+            share = f"{release.progress.weight} % on {step.slot}"
+            return f"Watching, {share}" if step.watch else share
+        case "restore":
+            return f"Putting {step.slot} back as it was"
+        case "settle":
+            return "Settling"
+
+
+def _rolling_back(release: Release) -> str:
+    why = f"{safe(release.detail)} " if release.detail and not release.needs_attention else ""
+    if release.needs_attention:
+        command = f"\nBy hand: `{safe(undo_command(release) or 'kubectl')}`"
+        return f"! Going back can't finish: {safe(release.detail or '')} It keeps trying.{command}"
+    steps, progress = release.steps(), release.progress
+    doing = _doing(steps[progress.step], release) if progress.step < len(steps) else "Settling"
+    note = f": {safe(progress.note)}" if progress.note else ""
+    trouble = f" ◷ {safe(progress.trouble)}; it keeps trying." if progress.trouble else ""
+    return f"↩ {why}Going back. {doing}{note}.{trouble}"
+
+
+def _ended(release: Release, now: datetime) -> str:
+    at = moment(release.ended_at, now) if release.ended_at else ""
+    by = f" by {person(release.acted_by)}" if release.acted_by else ""
+    why = f" {safe(release.detail)}" if release.detail else ""
+    match release.state:
+        case State.SUCCEEDED:
+            return _succeeded(release, now)
+        case State.ROLLED_BACK:
+            plan = release.plan
+            back = f" {bare(plan.previous)} serves on {plan.live}." if plan and plan.previous else ""
+            return f"↩ Rolled back{by} at {at}.{why}{back}"
+        case State.FAILED:
+            return f"✗ Failed at {at}, before traffic moved.{why}"
+        case State.CANCELLED:
+            return f"✗ Cancelled{by} at {at}. Traffic was not touched."
+        case State.REJECTED:
+            return f"✗ Rejected{by} at {at}. Nothing was changed."
+        case State.EXPIRED:
+            return f"✗ Expired at {at}: nobody approved it in time. Nothing was changed."
+        case State.REFUSED:
+            return f"✗ Refused at {at}: it stayed blocked until its time was over."
+        case _:
+            return f"! Abandoned{by} at {at}.{why} Look at the cluster before the next release."
+
+
+def _succeeded(release: Release, now: datetime) -> str:
+    since = release.live_since or release.ended_at or now
+    lasted = f", in {took(since - release.started_at)}" if release.started_at else ""
+    undone = f" Rolled back by {release.undone_by}." if release.undone_by else ""
+    symbol = "↩" if release.kind == "rollback" else "✓"
+    return f"{symbol} Live since {moment(since, now)}{lasted}.{undone}"
+
+
+def _progress(release: Release) -> str | None:
+    if release.state not in (State.RUNNING, State.PAUSED, State.ROLLING_BACK):
+        return None
+    plan = release.plan
+    if plan is None:
+        return None
+    weight = release.progress.weight
+    full = round(weight * BAR / ALL)
+    bar = "█" * full + "░" * (BAR - full)
+    slot = plan.idle
+    run = f" · <{release.progress.run_url}|run>" if release.progress.run_url else ""
+    return f"`{bar}` {weight} % on {slot}{run}"
+
+
+def _gates(release: Release) -> str | None:
+    if release.state in ENDINGS or not release.gates:
+        return None
+    whole = release.state in (State.BLOCKED, State.AWAITING_APPROVAL, State.GATHERING)
+    return gate_lines(release.gates, diff=release.diff, whole=whole) or None
+
+
+def _then(release: Release) -> str | None:
+    """Say what comes, before it comes."""
+    plan = release.plan
+    if plan is None or release.state not in (State.AWAITING_APPROVAL, State.BLOCKED, State.QUEUED):
+        return None
+    estimate = release.expected_seconds
+    when = f" {about(estimate).capitalize()}." if estimate else ""
+    return f"Then: {steps_words(plan)}.{when}"
+
+
+def steps_words(plan: Plan) -> str:
+    """Write the steps in one line: `deploy to green · health · smoke · 10 → 25 → 50 → 100 %`."""
+    words = []
+    weights = [str(step.weight) for step in plan.steps if step.kind == "shift"]
+    kinds = {step.kind: step for step in plan.steps}
+    if "deploy" in kinds:
+        words.append(f"deploy to {plan.idle}")
+    if "verify" in kinds:
+        words.append("health")
+    if "smoke" in kinds:
+        words.append("smoke")
+    words.append(f"{' → '.join(weights)} %")
+    watch = next((step.seconds for step in plan.steps if step.watch), None)
+    if watch:
+        words.append(f"watch {_length(watch)}")
+    return " · ".join(words)
+
+
+def _length(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds >= 60 and seconds % 60 == 0 else f"{seconds} s"  # noqa: PLR2004 - a minute
+
+
+def way_back(card: Card) -> str | None:
+    """Say how one gets back: the window, or what it takes once that is over."""
+    release, plan, now = card.release, card.release.plan, card.now
+    if release.state is State.ROLLED_BACK and release.locks:
+        return f"! {bare(release.version)} is held back in {release.environment}."
+    if release.kind == "rollback" and release.locks and plan and plan.previous:
+        return f"! {bare(plan.previous)} is held back in {release.environment}."
+    if release.state is not State.SUCCEEDED or plan is None or plan.previous is None:
+        return None
+    if release.kind == "rollback" or release.undone_by:
+        return None
+    if card.newer:
+        return f"The way back is closed: {card.newer} started after this."
+    if release.window_until and release.window_until > now:
+        until = moment(release.window_until, now)
+        return f"Instant rollback until {until}: {bare(plan.previous)} still runs on {plan.live}."
+    previous = bare(plan.previous)
+    return (
+        f"Going back to {previous} takes a release now: deploy, health, traffic step by step. "
+        f"`/release {release.service} {previous} {release.environment}`"
+    )
+
+
+def _buttons(card: Card) -> list[Block]:
+    release = card.release
+    match release.state:
+        case State.AWAITING_APPROVAL:
+            shown = _approval_buttons(release)
+        case State.BLOCKED:
+            shown = [_retry(release), _cancel(release)]
+        case State.GATHERING | State.QUEUED:
+            shown = [_cancel(release)]
+        case State.RUNNING:
+            shown = [_way_out(release)]
+        case State.PAUSED:
+            resume = blocks.button("Resume", "release:resume", release.id)
+            shown = [resume, _way_out(release)]
+        case State.ROLLING_BACK:
+            shown = _stuck_buttons(release)
+        case _:
+            shown = _ending_buttons(card)
+    details = blocks.overflow("release:details", [("Details", release.id)])
+    return [*shown, details]
+
+
+def _approval_buttons(release: Release) -> list[Block]:
+    value = f"{release.id}:{short_digest(release.digest or '')}"
+    return [
+        blocks.button("Approve", "release:approve", value, style="primary"),
+        blocks.button("Reject", "release:reject", value),
+        _cancel(release),
+    ]
+
+
+def _retry(release: Release) -> Block:
+    return blocks.button("Retry", "release:retry", release.id)
+
+
+def _cancel(release: Release) -> Block:
+    return blocks.button("Cancel", "release:cancel", release.id)
+
+
+def _way_out(release: Release) -> Block:
+    if not release.progress.moved:
+        return _cancel(release)
+    return _roll_back(release, "Traffic goes back to")
+
+
+def _roll_back(release: Release, what: str) -> Block:
+    plan = release.plan
+    target = f"{plan.live} ({bare(plan.previous or 'unknown')})" if plan else "the old slot"
+    ask = blocks.confirm(
+        f"Roll back {release.service}?"[:100],
+        f"{what} {target} in {release.environment}, at once. "
+        f"{bare(release.version)} is then held back until its cause is mended.",
+        "Roll back",
+    )
+    return blocks.button("Roll back", "release:rollback", release.id, style="danger", ask=ask)
+
+
+def _stuck_buttons(release: Release) -> list[Block]:
+    if not release.needs_attention:
+        return []
+    return [
+        blocks.button("Retry", "release:retry", release.id),
+        blocks.button("Repaired by hand", "release:repaired", release.id),
+    ]
+
+
+def _ending_buttons(card: Card) -> list[Block]:
+    release = card.release
+    if release.locks:
+        return [blocks.button("Cause is mended", "release:mended", release.id)]
+    open_window = (
+        release.state is State.SUCCEEDED
+        and release.kind == "release"
+        and release.undone_by is None
+        and card.newer is None
+        and release.window_until is not None
+        and release.window_until > card.now
+    )
+    return [_roll_back(release, "Traffic goes back to")] if open_window else []
+
+
+def thread_message(text: str) -> Message:
+    """Make a message for the thread from lines that are ready."""
+    return Message(text=text, blocks=(blocks.section(text),))
+
+
+def unfolded(gates: tuple[GateResult, ...]) -> str:
+    """List every gate, for Details."""
+    return gate_lines(gates, diff=None, whole=True)
+
+

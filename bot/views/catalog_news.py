@@ -1,0 +1,20 @@
+"""The announcement that the catalogue changed who may do what, or what releases must satisfy."""
+
+from collections.abc import Sequence
+
+from bot.domain.catalog_changes import Change
+from bot.ports import Message
+from bot.views import blocks
+from bot.views.words import safe
+
+MOST = 10
+
+
+def changed(changes: Sequence[Change]) -> Message:
+    """List the changes, the first ten of many."""
+    head = f"! The catalogue changed people, rights or policy: {len(changes)} changes."
+    rows = [f"• `{safe(c.path)}`: {safe(c.before or 'nothing')} → {safe(c.after or 'nothing')}"
+            for c in changes[:MOST]]  # fmt: skip
+    more = [f"{len(changes) - MOST} more are on the record."] if len(changes) > MOST else []
+    text = "\n".join([head, *rows, *more, "Open plans that it touches are made anew."])
+    return Message(text=text, blocks=(blocks.section(text),))

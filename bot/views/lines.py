@@ -1,0 +1,190 @@
+"""Lines of a release's thread: one a turn, past tense, with who or how long (voice.md).
+
+One symbol a line at most, and the line means the same without it.
+"""
+
+from datetime import datetime, timedelta
+
+from bot.domain.facts import PodTrouble, SlotFact
+from bot.domain.plans import Plan
+from bot.domain.releases import Release
+from bot.domain.versions import bare
+from bot.views.words import count, moment, person, safe, took
+
+
+def approved(user: str, digest: str, have: int, need: int) -> str:
+    """Somebody said yes."""
+    rest = "" if have >= need else f" {have} of {need}."
+    return f"✓ {person(user)} approved plan {digest[:8]}.{rest}"
+
+
+def rejected(user: str) -> str:
+    """Somebody said no."""
+    return f"✗ {person(user)} rejected this. Nothing was changed."
+
+
+def cancelled(user: str) -> str:
+    """Somebody withdrew it before anything began."""
+    return f"✗ {person(user)} cancelled this. Nothing was changed."
+
+
+def cancelling(user: str) -> str:
+    """Somebody withdrew it while it ran, before traffic moved."""
+    return f"↩ {person(user)} cancelled this. Traffic was not touched; the idle slot is put back."
+
+
+def rollback_asked(user: str) -> str:
+    """Somebody pressed Roll back."""
+    return f"↩ {person(user)} asked to roll back."
+
+
+def plan_changed(what: str) -> str:
+    """The approvals no longer cover the plan."""
+    return f"! The plan changed: {safe(what)}. Approvals of the old plan are void."
+
+
+def blocked(sentence: str) -> str:
+    """A gate said no, or could not tell, after the request was accepted."""
+    return f"◷ Blocked: {safe(sentence)}"
+
+
+def ran_out(*, approval: bool) -> str:
+    """Nobody decided in time."""
+    what = "Nobody approved in time" if approval else "It stayed blocked until its time was over"
+    return f"✗ {what}. Nothing was changed. Ask again when it suits."
+
+
+def started(plan: Plan) -> str:
+    """The work began."""
+    return f"✓ Started: {bare(plan.version)} goes to {plan.idle}; {plan.live} keeps the traffic."
+
+
+def run_started(workflow: str, run_id: int, url: str) -> str:
+    """A workflow run was dispatched, or found to be under way."""
+    return f"✓ {safe(workflow)} <{url}|run {run_id}> was started."
+
+
+def run_finished(workflow: str, run_id: int, url: str, duration: timedelta | None) -> str:
+    """A workflow run ended well."""
+    lasted = f" in {took(duration)}" if duration else ""
+    return f"✓ {safe(workflow)} <{url}|run {run_id}> finished{lasted}."
+
+
+def deployed(version: str, slot: str) -> str:
+    """The idle slot has the version at its full size."""
+    return f"✓ {bare(version)} is set on {slot}."
+
+
+def pods_ready(version: str, slot: SlotFact) -> str:
+    """The slot's rollout is complete."""
+    return f"✓ {bare(version)} is on {slot.slot}, {ready(slot)}."
+
+
+def old_slot_serves(slot: SlotFact) -> str:
+    """After going back: the old slot has the traffic and is whole."""
+    return f"✓ {slot.slot.capitalize()} serves: {ready(slot)}."
+
+
+def ready(slot: SlotFact) -> str:
+    """Write how many pods are ready."""
+    return f"{slot.ready} of {slot.wanted} pods ready"
+
+
+def smoke_passed(run: int | None, passed: int | None, url: str) -> str:
+    """The smoke workflow succeeded; without a JUnit artifact there is no number."""
+    if run is None:
+        return f"✓ <{url}|Smoke> passed. It left no test counts."
+    return f"✓ <{url}|Smoke>: {passed} of {count(run, 'test')} passed."
+
+
+def shifted(weight: int, slot: str, at: datetime, now: datetime) -> str:
+    """Traffic moved to that share, and what really holds confirmed it."""
+    return f"✓ {weight} % on {slot} since {moment(at, now)}."
+
+
+def baked(weight: int, slot: SlotFact, seconds: int) -> str:
+    """A weight held for its time."""
+    return f"✓ {weight} % held for {took(timedelta(seconds=seconds))}: {ready(slot)}."
+
+
+def traffic_back(slot: str, at: datetime, now: datetime, since: datetime | None) -> str:
+    """Traffic is on the old slot again; how long after the decision."""
+    after = f", {took(at - since)} after the decision" if since else ""
+    return f"↩ Traffic is back on {slot} since {moment(at, now)}{after}."
+
+
+def succeeded(release: Release, now: datetime) -> str:
+    """The release is live and settled."""
+    since = release.live_since or now
+    lasted = f", in {took(since - release.started_at)}" if release.started_at else ""
+    return f"✓ {bare(release.version)} is live since {moment(since, now)}{lasted}."
+
+
+def undoing(sentence: str, *, moved: bool) -> str:
+    """Something failed, and the bot takes the release back."""
+    next_ = "Traffic goes back first." if moved else "No traffic had moved; the slot is put back."
+    return f"✗ {safe(sentence)} {next_}"
+
+
+def slot_restored(slot: str) -> str:
+    """The idle slot is as it was before the release."""
+    return f"✓ {slot.capitalize()} is as it was before."
+
+
+def held_back(release: Release, authors: list[str]) -> str:
+    """After a rollback: the target is locked."""
+    called = " ".join(authors)
+    whose = f" {called}: your commits are in it." if called else ""
+    bad = release.version if release.kind == "release" else (release.plan_previous or "The version")
+    return f"! {bare(bad)} is held back in {release.environment}.{whose}"
+
+
+def mended(user: str) -> str:
+    """Somebody lifted the lock."""
+    return f"✓ {person(user)} says that the cause is mended. Releases are possible again."
+
+
+def held(sentence: str) -> str:
+    """The world is as nobody here left it."""
+    return f"! Held: {safe(sentence)} Look at it, then Resume or Roll back."
+
+
+def resumed(user: str) -> str:
+    """Somebody let a held release go on."""
+    return f"✓ {person(user)} resumed it from what is there now."
+
+
+def attention(sentence: str, command: str) -> str:
+    """A rollback can't finish."""
+    return f"! The rollback can't finish: {safe(sentence)} It keeps trying. By hand: `{safe(command)}`"
+
+
+def repaired(user: str, sentence: str) -> str:
+    """Somebody said that they repaired it, and the cluster was read again."""
+    return f"✓ {person(user)} repaired it by hand. {safe(sentence)}"
+
+
+def undone(by: str, user: str | None) -> str:
+    """On the release that a rollback took back."""
+    who = f" by {person(user)}" if user else ""
+    return f"↩ Rolled back{who} in {by}."
+
+
+def pod_trouble(slot: str, trouble: PodTrouble) -> str:
+    """Say what is wrong with a pod, in the cluster's word and in ours."""
+    meaning = _MEANING.get(trouble.word, "does not become ready")
+    message = f": {trouble.message.rstrip('.')[:200]}" if trouble.message else ""
+    return f"{slot} pod {trouble.pod} {meaning} ({trouble.word}{message})."
+
+
+_MEANING = {
+    "CrashLoopBackOff": "crashes again and again",
+    "OOMKilled": "ran out of memory",
+    "ImagePullBackOff": "can't pull its image",
+    "ErrImagePull": "can't pull its image",
+    "InvalidImageName": "has an image name that is not valid",
+    "CreateContainerConfigError": "lacks a ConfigMap or Secret that it needs",
+    "CreateContainerError": "could not be created",
+    "RunContainerError": "could not be started",
+    "Unschedulable": "finds no node",
+}

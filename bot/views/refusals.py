@@ -1,0 +1,108 @@
+"""Refusals: what happened, with which value, and what to do next. Each has a reason code."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.lifecycle import State
+from bot.domain.reasons import Reason
+from bot.domain.releases import Release
+from bot.domain.versions import bare
+from bot.errors import UserError
+from bot.views.words import moment, people, person
+
+_ENDED = {
+    State.SUCCEEDED: "is live and settled",
+    State.ROLLED_BACK: "was rolled back",
+    State.FAILED: "failed before traffic moved",
+    State.CANCELLED: "was cancelled",
+    State.REJECTED: "was rejected",
+    State.REFUSED: "was refused: it stayed blocked until its time was over",
+    State.EXPIRED: "expired: nobody approved it in time",
+    State.ABANDONED: "was abandoned",
+}
+
+_NOW = {
+    State.GATHERING: "is asking its gates",
+    State.BLOCKED: "is blocked",
+    State.AWAITING_APPROVAL: "waits for approval",
+    State.QUEUED: "is approved and about to start",
+    State.RUNNING: "is running",
+    State.PAUSED: "is held",
+    State.ROLLING_BACK: "is going back",
+}
+
+
+def state_words(release: Release) -> str:
+    """Say in words where a release is."""
+    return _ENDED.get(release.state) or _NOW[release.state]
+
+
+def no_right(what: str, who: Sequence[str], roles: Sequence[str]) -> UserError:
+    """The person may not; say who may."""
+    named = people(list(who))
+    needed = " or ".join(role.replace("-", " ") for role in roles) or "nobody"
+    tail = f" {named} can." if named else " Nobody has that role yet: the catalogue says who."
+    return UserError(f"You can't {what}: it takes {needed}.{tail}", Reason.NO_RIGHT)
+
+
+def own_request(others: Sequence[str]) -> UserError:
+    """Nobody approves what they asked for themselves."""
+    who = f" Any of {people(list(others))} can." if others else " Nobody else has that role yet."
+    return UserError(f"You can't approve this: you asked for it.{who}", Reason.OWN_REQUEST)
+
+
+def no_such_release(release_id: str) -> UserError:
+    """The id is nobody's."""
+    return UserError(
+        f"There is no release {release_id}. `/release status` lists those under way.",
+        Reason.NO_SUCH_RELEASE,
+    )
+
+
+def too_late(release: Release, verb: str) -> UserError:
+    """The button is old: say what happened instead."""
+    by = ""
+    if release.acted_by and release.acted_at:
+        when = moment(release.acted_at, release.ended_at or release.acted_at)
+        by = f" by {person(release.acted_by)} at {when}"
+    sentence = f"That is no longer possible ({verb}): {release.id} {state_words(release)}{by}."
+    if release.state is State.SUCCEEDED:
+        sentence += f" `/release rollback {release.service} {release.environment}` takes it back."
+    return UserError(sentence, Reason.BUTTON_OLD)
+
+
+def under_way(release: Release) -> UserError:
+    """Another release holds the target."""
+    return UserError(
+        f"Another release of {release.service} is under way in {release.environment}. "
+        "Roll that one back, or cancel it first.",
+        Reason.UNDER_WAY,
+    )
+
+
+def check_rollback(release: Release, newer: str | None, now: datetime) -> None:
+    """Raise where a finished release can't be taken back by a switch any more."""
+    if release.undone_by is not None:
+        raise UserError(
+            f"{release.id} was rolled back already, by {release.undone_by}.", Reason.ALREADY_SAID
+        )
+    if release.state is not State.SUCCEEDED:
+        raise too_late(release, "roll back")
+    if release.kind == "rollback":
+        raise UserError(
+            f"{release.id} is a rollback. To go forward again, release a version.",
+            Reason.NOTHING_TO_DO,
+        )
+    if newer is not None:
+        raise UserError(
+            f"{newer} started after {release.id}, so its old version is gone from the other slot. "
+            f"Roll back {newer} instead.",
+            Reason.BUTTON_OLD,
+        )
+    if release.window_until is None or release.window_until <= now:
+        previous = bare(release.plan_previous or "VERSION")
+        raise UserError(
+            f"The instant way back of {release.id} is closed. A rollback takes a release now: "
+            f"`/release {release.service} {previous} {release.environment}`.",
+            Reason.WINDOW_CLOSED,
+        )

@@ -1,0 +1,59 @@
+"""Buttons: from an action id and its value to the same requests that words make."""
+
+from typing import get_args
+
+from bot.domain.reasons import Reason
+from bot.domain.requests import DecisionRequest, DetailsRequest
+from bot.engine.inbox import Answer
+from bot.errors import UserError
+from bot.views import answers
+from commands._context import Context
+from commands._grammar import is_release_id
+
+_KINDS = get_args(DecisionRequest.model_fields["kind"].annotation)
+_UNBUILT = ("pause", "promote")
+
+
+def parse_click(action: str, value: str) -> DecisionRequest | DetailsRequest:
+    """Read a click. The value is the release's id, for approve and reject with the digest."""
+    kind = action.removeprefix("release:")
+    release_id, _, digest = value.partition(":")
+    if not is_release_id(release_id):
+        raise UserError("That button names no release.", Reason.NOT_UNDERSTOOD)
+    if kind == "details":
+        return DetailsRequest(release_id=release_id)
+    if kind in _UNBUILT:
+        raise UserError(f"{kind.capitalize()} isn't built yet.", Reason.NOT_BUILT)
+    if kind not in _KINDS:
+        raise UserError("That button does nothing here.", Reason.NOT_UNDERSTOOD)
+    if kind in ("approve", "reject") and not digest:
+        raise UserError("That button names no plan. Use the card.", Reason.DIGEST_OLD)
+    return DecisionRequest.model_validate(
+        {"kind": kind, "release_id": release_id, "digest": digest or None}
+    )
+
+
+async def handle_click(request: DecisionRequest | DetailsRequest, ctx: Context) -> Answer:
+    """Do what the button says."""
+    if isinstance(request, DetailsRequest):
+        return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
+    decide = ctx.decisions
+    match request.kind:
+        case "approve":
+            return await decide.approve(request.release_id, request.digest, None)
+        case "reject":
+            return await decide.reject(request.release_id, request.digest, None)
+        case "cancel":
+            return await decide.cancel(request.release_id)
+        case "retry":
+            return await decide.retry(request.release_id)
+        case "resume":
+            return await decide.resume(request.release_id)
+        case "rollback":
+            return await decide.roll_back(request.release_id)
+        case "mended":
+            return await decide.mended(request.release_id)
+        case "repaired":
+            return await decide.repaired(request.release_id)
+
+

@@ -1,0 +1,110 @@
+"""From an invocation to the handler of its verb. `app` hands `Router.handle` to the inbox."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from datetime import datetime
+from types import ModuleType
+
+import commands
+from bot.domain.catalog import Catalog
+from bot.domain.reasons import Reason
+from bot.domain.requests import Asker
+from bot.engine.decisions import Decisions
+from bot.engine.inbox import Answer
+from bot.engine.queries import Queries
+from bot.engine.world import World
+from bot.errors import UserError
+from bot.ports import Invocation
+from commands._clicks import handle_click, parse_click
+from commands._context import Context
+from commands._grammar import Words, closest, take_apart
+
+DEFAULT = "release"
+NOT_BUILT = (
+    *("pause", "promote", "lock", "unlock", "freeze", "unfreeze"),
+    *("halt", "where", "train", "diff"),
+)
+"""Verbs that are planned and refused in words until they are built."""
+
+
+def discover() -> dict[str, ModuleType]:
+    """Find the verbs: each file here whose name has no underscore in front."""
+    names = [m.name for m in pkgutil.iter_modules(commands.__path__) if m.name[0] != "_"]
+    modules = [importlib.import_module(f"commands.{name}") for name in names]
+    ordered = sorted(modules, key=lambda m: (m.VERB != DEFAULT, m.VERB))
+    return {module.VERB: module for module in ordered}
+
+
+class Router:
+    """Reads what was said and lets the verb's own file answer it."""
+
+    def __init__(self, world: World, catalog: Callable[[], Catalog]) -> None:
+        self._world = world
+        self._catalog = catalog
+        self._verbs = discover()
+
+    async def handle(self, invocation: Invocation, at: datetime) -> Answer:
+        """Answer one invocation. Raises UserError for what can't be understood or done."""
+        self._right_channel(invocation)
+        ctx = await self._context(invocation, at)
+        if invocation.kind == "click":
+            request = parse_click(invocation.action or "", invocation.value or "")
+            return await handle_click(request, ctx)
+        words = take_apart(invocation.words)
+        module, rest = self._verb(words, ctx)
+        answer: Answer = await module.handle(module.parse(rest, ctx), ctx)
+        return answer
+
+    async def _context(self, invocation: Invocation, at: datetime) -> Context:
+        asker = Asker(
+            user=invocation.user, channel=invocation.channel, thread=invocation.thread
+        )
+        queries = Queries(self._world)
+        return Context(
+            asker=asker,
+            catalog=self._catalog(),
+            decisions=Decisions(self._world, asker, invocation.key, at),
+            queries=queries,
+            now=self._world.clock.now(),
+            verbs={m.USAGE: m.HELP for m in self._verbs.values()},
+            here=await queries.release_of_thread(invocation.channel, invocation.thread),
+        )
+
+    def _right_channel(self, invocation: Invocation) -> None:
+        slack = self._catalog().slack
+        if slack.channels and invocation.channel not in slack.channels:
+            named = ", ".join(f"<#{channel}>" for channel in slack.channels)
+            raise UserError(f"I answer in {named} only.", Reason.WRONG_CHANNEL)
+
+    def _verb(self, words: Words, ctx: Context) -> tuple[ModuleType, Words]:
+        if not words.plain:
+            return self._verbs["help"], Words((), words.options)
+        first = words.plain[0].lower()
+        rest = Words(words.plain[1:], words.options)
+        if first in NOT_BUILT and first not in ctx.catalog.services:
+            raise UserError(
+                f"`{first}` isn't built yet. `/release help` lists what is.", Reason.NOT_BUILT
+            )
+        if first in self._verbs and (first != DEFAULT or len(words.plain) > 3):  # noqa: PLR2004 - /release release S V E
+            return self._verbs[first], rest
+        self._maybe_a_verb(first, words, ctx)
+        return self._verbs[DEFAULT], words
+
+    def _maybe_a_verb(self, first: str, words: Words, ctx: Context) -> None:
+        """A slip in a verb must not read as a service that is not there."""
+        if first in ctx.catalog.services:
+            return
+        known = [*self._verbs, *ctx.catalog.services]
+        guess = closest(known, first)
+        if guess is None and len(words.plain) == 1:
+            raise UserError(
+                f'"{words.plain[0]}" is neither a verb nor a service. `/release help` lists the '
+                "verbs.",
+                Reason.NOT_UNDERSTOOD,
+            )
+        if guess in self._verbs and guess != DEFAULT:
+            raise UserError(
+                f'There is no verb "{words.plain[0]}". Did you mean {guess}?',
+                Reason.NOT_UNDERSTOOD,
+            )

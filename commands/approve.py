@@ -1,0 +1,29 @@
+"""`/release approve RELEASE [DIGEST]`: say yes to one plan. Without the digest: see it first."""
+
+from bot.domain.requests import DecisionRequest
+from bot.engine.inbox import Answer
+from bot.views import answers
+from commands._context import Context, this_release
+from commands._grammar import Words, release_id
+
+VERB = "approve"
+USAGE = 'approve RELEASE [DIGEST] [--comment "…"]'
+HELP = "says yes to a plan; without the digest it shows the plan and the button"
+
+
+def parse(words: Words, ctx: Context) -> DecisionRequest:
+    """Read the release and the digest."""
+    options = words.take("comment")
+    plain = words.need(0, 2, USAGE)
+    named = release_id(this_release(plain, ctx.here, USAGE))
+    digest = plain[1].lower() if len(plain) > 1 else None
+    return DecisionRequest(
+        kind="approve", release_id=named, digest=digest, comment=options.get("comment")
+    )
+
+
+async def handle(request: DecisionRequest, ctx: Context) -> Answer:
+    """Show the plan where no digest says that it was seen; else record the yes."""
+    if request.digest is None:
+        return answers.approve_first(await ctx.queries.release(request.release_id))
+    return await ctx.decisions.approve(request.release_id, request.digest, request.comment)

@@ -1,0 +1,32 @@
+"""`/release history …`: what was released, newest first."""
+
+from bot.domain.requests import HistoryRequest
+from bot.engine.inbox import Answer
+from bot.views import answers
+from commands._context import Context
+from commands._grammar import Words, environment, service
+
+VERB = "history"
+USAGE = "history [SERVICE] [ENVIRONMENT]"
+HELP = "shows what was released, newest first"
+
+
+def parse(words: Words, ctx: Context) -> HistoryRequest:
+    """Read a service, an environment, or both."""
+    words.take()
+    plain = words.need(0, 2, USAGE)
+    if not plain:
+        return HistoryRequest()
+    if len(plain) == 1 and ctx.catalog.environment_named(plain[0].lower()):
+        return HistoryRequest(environment=environment(ctx.catalog, plain[0]))
+    name = service(ctx.catalog, plain[0])
+    env = environment(ctx.catalog, plain[1]) if len(plain) > 1 else None
+    return HistoryRequest(service=name, environment=env)
+
+
+async def handle(request: HistoryRequest, ctx: Context) -> Answer:
+    """List the last ten."""
+    rows = await ctx.queries.latest(request.service, request.environment)
+    named = [w for w in (request.service, request.environment) if w]
+    about = f" of {' in '.join(named)}" if named else ""
+    return answers.history(rows, ctx.now, about)

@@ -1,0 +1,282 @@
+"""`GitHubHost`: the `SourceHost` port. Parses GitHub's JSON into facts; decides nothing."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import quote
+
+from github.Requester import Requester
+
+from bot.domain.facts import CheckRun, Diff, Scan, Tag
+from bot.domain.versions import Version, VersionError
+from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentError
+from bot.ports import Finding, Run, TestCounts
+from integrations.github import junit
+from integrations.github.pool import Credentials, Json, Pool
+
+MOST_COMMITS = 250
+"""Commits of a comparison that are read for their authors; GitHub gives no more on one page."""
+
+MOST_ROWS = 1000
+"""Rows of checks, analyses or alerts that are read at the most."""
+
+SKEW = timedelta(seconds=30)
+"""How much earlier than its intent a run may seem to be made: two clocks are never the same."""
+
+_STATUSES: dict[str, Literal["queued", "in_progress", "completed"]] = {
+    "in_progress": "in_progress",
+    "completed": "completed",
+}
+_BY_RULE = {"error": "high", "warning": "medium", "note": "low"}
+"""Severity of an alert whose rule has no security severity (GitHub docs: SARIF levels)."""
+
+
+class GitHubHost:
+    """GitHub for every repository of the catalogue."""
+
+    def __init__(
+        self, url: str, credentials: Credentials, *, seconds: float = 10.0, workers: int = 8
+    ) -> None:
+        self._pool = Pool(url, credentials, seconds, workers)
+        self._branches: dict[str, str] = {}
+
+    @property
+    def remaining(self) -> int | None:
+        """Requests left in the present hour, as GitHub last said."""
+        return self._pool.remaining
+
+    async def close(self) -> None:
+        """Let the worker threads end."""
+        self._pool.close()
+
+    async def tag(self, repository: str, name: str) -> Tag | None:
+        """Look a tag up and follow it to its commit."""
+        try:
+            found = await self._pool.get(f"/repos/{repository}/git/ref/tags/{quote(name)}")
+        except MissingError:
+            return None
+        # Older servers answer a prefix with a list of what begins so: that is no such tag.
+        if isinstance(found, list) or found.get("ref") != f"refs/tags/{name}":
+            return None
+        return Tag(name=name, commit=await self._followed(repository, found["object"]))
+
+    async def _followed(self, repository: str, target: Json) -> str:
+        for _ in range(10):
+            if target["type"] != "tag":
+                return str(target["sha"])
+            found = await self._pool.get(f"/repos/{repository}/git/tags/{target['sha']}")
+            target = found["object"]
+        raise PermanentError("a tag of a tag of a tag: GitHub leads to no commit")
+
+    async def newest_tags(self, repository: str, pattern: str, limit: int) -> tuple[str, ...]:
+        """List versions, newest first, whose tags match the pattern."""
+        before, _, after = pattern.partition("{version}")
+        path = f"/repos/{repository}/git/matching-refs/tags/{quote(before)}"
+        rows = await self._pool.pages(path, None, MOST_ROWS)
+        names = {row["ref"].removeprefix("refs/tags/") for row in rows}
+        found = []
+        for name in names:
+            version = name.removeprefix(before).removesuffix(after)
+            try:
+                found.append((Version(version), version))
+            except VersionError:
+                continue
+        ordered = sorted(found, key=lambda row: row[0], reverse=True)
+        return tuple(version for _, version in ordered[:limit])
+
+    async def diff(self, repository: str, base: str, head: str) -> Diff:
+        """Compare two commits or tags."""
+        path = f"/repos/{repository}/compare/{quote(base)}...{quote(head)}"
+        found = await self._pool.get(path, per_page=MOST_COMMITS)
+        authors = (_author(commit) for commit in found.get("commits") or ())
+        return Diff(
+            commits=int(found["total_commits"]),
+            authors=tuple(dict.fromkeys(a for a in authors if a)),
+            url=found["html_url"],
+            behind=int(found.get("behind_by") or 0),
+        )
+
+    async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
+        """List the newest check run of each name, and the commit's statuses alike."""
+        base = f"/repos/{repository}/commits/{commit}"
+        rows = await self._pool.pages(
+            f"{base}/check-runs", "check_runs", MOST_ROWS, filter="latest"
+        )
+        status = await self._pool.get(f"{base}/status", per_page=100)
+        found = {s["context"]: _from_status(s) for s in status.get("statuses") or ()}
+        for row in sorted(rows, key=lambda r: (r.get("started_at") or "", r["id"])):
+            found[row["name"]] = CheckRun(
+                name=row["name"],
+                conclusion=row["conclusion"] if row["status"] == "completed" else None,
+                url=row.get("html_url"),
+            )
+        return tuple(found.values())
+
+    async def scan(self, repository: str, commit: str, path: str | None) -> Scan:
+        """Read code scanning for exactly this commit.
+
+        Alerts are kept by GitHub for a ref, not for a commit: they are read for the ref that the
+        commit's analysis names, which is the nearest that the API offers.
+        """
+        base = f"/repos/{repository}/code-scanning"
+        try:
+            analyses = await self._pool.pages(f"{base}/analyses", None, MOST_ROWS)
+        except MissingError:
+            return Scan(status="missing")
+        except ForbiddenError as error:
+            if "enabled" in str(error):
+                return Scan(status="not_enabled")
+            raise
+        refs = {a["ref"] for a in analyses if a["commit_sha"] == commit and not a.get("error")}
+        if not refs:
+            return Scan(status="missing")
+        alerts: dict[int, Json] = {}
+        for ref in sorted(refs):
+            rows = await self._pool.pages(
+                f"{base}/alerts", None, MOST_ROWS, state="open", ref=ref
+            )
+            alerts |= {row["number"]: row for row in rows}
+        counts = _counted(alerts.values(), path)
+        url = next((a["html_url"] for a in alerts.values()), None)
+        return Scan(status="analysed", url=url, **counts)
+
+    async def dispatch(
+        self, repository: str, workflow: str, inputs: Mapping[str, str]
+    ) -> Run | None:
+        """Start a workflow on the default branch; an older server doesn't say which run it is."""
+        body = {
+            "ref": await self._default_branch(repository),
+            "inputs": dict(inputs),
+            "return_run_details": True,
+        }
+        path = f"/repos/{repository}/actions/workflows/{quote(workflow)}/dispatches"
+        answer = await self._pool.post(path, body)
+        if not answer or "workflow_run_id" not in answer:
+            return None
+        return Run(id=answer["workflow_run_id"], url=answer["html_url"], status="queued")
+
+    async def _default_branch(self, repository: str) -> str:
+        if repository not in self._branches:
+            found = await self._pool.get(f"/repos/{repository}")
+            self._branches[repository] = found["default_branch"]
+        return self._branches[repository]
+
+    async def find_run(
+        self, repository: str, workflow: str, marker: str, since: datetime
+    ) -> Run | None:
+        """Find the oldest run since then whose title holds the marker."""
+        path = f"/repos/{repository}/actions/workflows/{quote(workflow)}/runs"
+        created = f">={(since - SKEW).strftime('%Y-%m-%dT%H:%M:%SZ')}"
+        rows = await self._pool.pages(
+            path, "workflow_runs", MOST_ROWS, event="workflow_dispatch", created=created
+        )
+        mine = [row for row in rows if marker in (row.get("display_title") or "")]
+        return _run(min(mine, key=lambda row: row["id"])) if mine else None
+
+    async def run(self, repository: str, run_id: int) -> Run:
+        """Read one run."""
+        return _run(await self._pool.get(f"/repos/{repository}/actions/runs/{run_id}"))
+
+    async def cancel_run(self, repository: str, run_id: int) -> None:
+        """Ask a run to stop; one that has ended is left as it is."""
+        try:
+            await self._pool.post(f"/repos/{repository}/actions/runs/{run_id}/cancel", None)
+        except (ConflictError, PermanentError) as error:
+            if isinstance(error, MissingError | ForbiddenError):
+                raise
+
+    async def test_counts(self, repository: str, run_id: int, artifact: str) -> TestCounts | None:
+        """Read the counts from the run's JUnit artifact; None where it has none."""
+        path = f"/repos/{repository}/actions/runs/{run_id}/artifacts"
+        found = await self._pool.get(path, name=artifact, per_page=100)
+        rows = [a for a in found["artifacts"] if a["name"] == artifact and not a.get("expired")]
+        if not rows:
+            return None
+        if int(rows[0].get("size_in_bytes") or 0) > junit.LARGEST:
+            raise PermanentError("the junit artifact is over 20 MB")
+        return junit.count(await self._download(path.rsplit("/runs/", 1)[0], rows[0]["id"]))
+
+    async def _download(self, base: str, artifact: int) -> bytes:
+        def fetch(api: Requester) -> bytes:
+            # The zip lies behind a redirect to a host that must not see our token; requests
+            # drops the Authorization header when the host changes.
+            _, _, parts = api.getStream(f"{base}/artifacts/{artifact}/zip", chunk_size=2**16)
+            packed = b""
+            for part in parts:
+                packed += part
+                if len(packed) > junit.LARGEST:
+                    raise PermanentError("the junit artifact is over 20 MB")
+            return packed
+
+        return await self._pool.call(fetch)
+
+    async def check(self, repositories: Mapping[str, Iterable[str]]) -> list[Finding]:
+        """Look at each repository and the workflows that it should have, for `doctor`."""
+        found = []
+        for repository, workflows in repositories.items():
+            found += await self._check(repository, workflows)
+        return found
+
+    async def _check(self, repository: str, workflows: Iterable[str]) -> list[Finding]:
+        try:
+            said = await self._pool.get(f"/repos/{repository}")
+        except Exception as error:  # noqa: BLE001 - a doctor reports whatever ails
+            remedy = "Give the token or App access to it: contents and metadata to read."
+            return [_bad(repository, f"{error}", remedy)]
+        bad = []
+        if said.get("permissions") and not said["permissions"].get("push"):
+            remedy = "Give it Actions: write, or workflows can't be started."
+            bad.append(_bad(repository, "The bot may only read.", remedy))
+        for workflow in workflows:
+            try:
+                await self._pool.get(f"/repos/{repository}/actions/workflows/{quote(workflow)}")
+            except Exception as error:  # noqa: BLE001 - a doctor reports whatever ails
+                remedy = f"Copy it from docs/workflows.md to .github/workflows/{workflow}."
+                bad.append(_bad(repository, f"Workflow {workflow}: {error}", remedy))
+        return bad or [Finding(good=True, subject=repository, sentence="Reachable, may dispatch.")]
+
+
+def _bad(subject: str, sentence: str, remedy: str) -> Finding:
+    return Finding(good=False, subject=subject, sentence=sentence, remedy=remedy)
+
+
+def _author(commit: Json) -> str | None:
+    login = (commit.get("author") or {}).get("login")
+    name = ((commit.get("commit") or {}).get("author") or {}).get("name")
+    found: str | None = login or name
+    return found
+
+
+def _from_status(status: Json) -> CheckRun:
+    state = status["state"]
+    conclusion = None if state == "pending" else state
+    return CheckRun(name=status["context"], conclusion=conclusion, url=status.get("target_url"))
+
+
+def _counted(alerts: Iterable[Json], path: str | None) -> dict[str, int]:
+    counts = dict.fromkeys(("critical", "high", "medium", "low"), 0)
+    for alert in alerts:
+        where = ((alert.get("most_recent_instance") or {}).get("location") or {}).get("path") or ""
+        if path is not None and not f"{where}/".startswith(f"{path.strip('/')}/"):
+            continue
+        rule = alert.get("rule") or {}
+        severity = rule.get("security_severity_level") or _BY_RULE.get(
+            rule.get("severity") or "", "high"
+        )
+        counts[severity] += 1
+    return counts
+
+
+def _run(row: Any) -> Run:
+    ended = row["status"] == "completed"
+    return Run(
+        id=row["id"],
+        url=row["html_url"],
+        status=_STATUSES.get(row["status"], "queued"),
+        conclusion=row.get("conclusion"),
+        title=row.get("display_title") or "",
+        created_at=row.get("created_at"),
+        started_at=row.get("run_started_at"),
+        ended_at=row.get("updated_at") if ended else None,
+    )
+

@@ -1,0 +1,158 @@
+"""Worker threads, each with a GitHub client of its own, and the translation of errors.
+
+PyGithub is synchronous, and one client must never be used by two threads at once: answers can be
+swapped. Its default retry repeats POST, which can dispatch twice: here only reads are repeated.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import requests
+import urllib3
+from github import Auth, Github, GithubException, GithubRetry
+from github.Requester import Requester
+
+from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
+
+T = TypeVar("T")
+Json = Any
+
+LONGEST_RATE_WAIT = 1
+"""Seconds that a worker may sleep for a rate limit; past that the caller waits, not the worker."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A token, or a GitHub App's id, private key (PEM) and installation id."""
+
+    token: str | None = None
+    app_id: str | None = None
+    private_key: str | None = None
+    installation_id: int | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is enough to sign in."""
+        return bool(self.token or (self.app_id and self.private_key and self.installation_id))
+
+    def auth(self) -> Auth.Auth:
+        """Make PyGithub's own value. Installation tokens are renewed by PyGithub."""
+        if self.token:
+            return Auth.Token(self.token)
+        app = Auth.AppAuth(self.app_id or "", self.private_key or "")
+        return app.get_installation_auth(self.installation_id or 0)
+
+
+class Pool:
+    """Runs calls on worker threads, within a time limit."""
+
+    def __init__(self, url: str, credentials: Credentials, seconds: float, workers: int) -> None:
+        self._url = url
+        self._credentials = credentials
+        self._seconds = seconds
+        self._own = threading.local()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="github")
+        self.remaining: int | None = None
+        """Requests left in the present hour, as GitHub last said."""
+
+    def close(self) -> None:
+        """Let the threads end; a call under way ends by its own socket's time limit."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def get(self, path: str, **query: Any) -> Json:
+        """Read one page."""
+        return await self.call(lambda api: self._ask(api, "GET", path, query, None))
+
+    async def post(self, path: str, body: Json) -> Json:
+        """Write. Raises TemporaryError(unknown=True) where it may have had its effect."""
+        return await self.call(lambda api: self._ask(api, "POST", path, {}, body), write=True)
+
+    async def pages(self, path: str, key: str | None, most: int, **query: Any) -> list[Json]:
+        """Read pages of 100 until one is not full, at most so many rows."""
+        rows: list[Json] = []
+        page = 1
+        while len(rows) < most:
+            answer = await self.get(path, per_page=100, page=page, **query)
+            found = answer[key] if key else answer
+            rows += found
+            if len(found) < 100:  # noqa: PLR2004 - a full page
+                break
+            page += 1
+        return rows[:most]
+
+    def _ask(
+        self, api: Requester, verb: str, path: str, query: dict[str, Any], body: Json
+    ) -> Json:
+        headers, data = api.requestJsonAndCheck(verb, path, query, input=body)
+        left = headers.get("x-ratelimit-remaining")
+        if left is not None:
+            self.remaining = int(left)
+        return data
+
+    async def call(self, work: Callable[[Requester], T], *, write: bool = False) -> T:
+        """Run it on a worker. Errors come out translated by meaning."""
+        if not self._credentials.given:
+            raise PermanentError("GitHub isn't configured: set GITHUB_TOKEN or the GITHUB_APP_ ones")
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._seconds * 2):
+                return await loop.run_in_executor(self._threads, self._work, work)
+        except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+            why = f"GitHub didn't answer for {self._seconds:g} s"
+            raise TemporaryError(why, unknown=write) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise TemporaryError("the connection to GitHub failed", unknown=write) from error
+        except GithubException as error:
+            raise translated(error, write=write) from error
+
+    def _work(self, work: Callable[[Requester], T]) -> T:
+        if not hasattr(self._own, "api"):
+            client = Github(
+                base_url=self._url,
+                auth=self._credentials.auth(),
+                timeout=int(max(1, self._seconds)),
+                retry=GithubRetry(
+                    total=3,
+                    allowed_methods=["GET", "HEAD"],
+                    secondary_rate_wait=LONGEST_RATE_WAIT,
+                    max_rate_limit_wait=LONGEST_RATE_WAIT,
+                    backoff_factor=0.1,
+                ),
+                seconds_between_requests=None,
+                seconds_between_writes=None,
+                lazy=True,
+            )
+            self._own.api = client.requester
+        api: Requester = self._own.api
+        return work(api)
+
+
+def translated(error: GithubException, *, write: bool) -> Exception:
+    """Translate by meaning: wait, missing, forbidden, refused."""
+    headers = {key.lower(): value for key, value in (error.headers or {}).items()}
+    message = str((error.data or {}).get("message", "") if isinstance(error.data, dict) else "")
+    status = error.status
+    if status == 429 or (status == 403 and "rate limit" in message.lower()):  # noqa: PLR2004 - HTTP
+        return TemporaryError("GitHub's rate limit is used up", _rate_wait(headers))
+    if status >= 500:  # noqa: PLR2004 - HTTP
+        return TemporaryError(f"GitHub answered {status}", unknown=write)
+    if status == 404:  # noqa: PLR2004 - HTTP
+        return MissingError(f"GitHub has no such thing: {message or status}")
+    if status in (401, 403):
+        return ForbiddenError(f"GitHub refused: {message or status}. `release-bot doctor` says more")
+    return PermanentError(f"GitHub refused: {message or status}")
+
+
+def _rate_wait(headers: dict[str, str]) -> float:
+    """Seconds until GitHub takes requests again, by its own clock."""
+    if "retry-after" in headers:
+        return float(headers["retry-after"])
+    reset, served = headers.get("x-ratelimit-reset"), headers.get("date")
+    if reset is None or served is None:
+        return 60.0
+    return max(1.0, int(reset) - parsedate_to_datetime(served).timestamp())

@@ -1,0 +1,149 @@
+"""Calls to one API server as plain JSON, and the translation of its errors by meaning.
+
+Used by `cluster`. The client's own models are not used: parsing into them costs more than the
+call. Never logs a body.
+"""
+
+import json
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client, config
+from kubernetes.aio.config.config_exception import ConfigException
+
+from bot.errors import (
+    ConflictError,
+    ForbiddenError,
+    MissingError,
+    PermanentError,
+    TemporaryError,
+)
+
+Object = dict[str, Any]
+
+JSON_PATCH = "application/json-patch+json"
+FAILED_TEST = "the server rejected our request due to an error in our request"
+"""What an API server says of a JSON Patch whose `test` failed (422, reason Invalid)."""
+
+
+class KubeApi:
+    """One API server. `name` is how people call it; None is the current context."""
+
+    def __init__(self, context: str | None, kubeconfig: str | None, seconds: float) -> None:
+        self._context = context
+        self._kubeconfig = kubeconfig
+        self._seconds = seconds
+        self._client: client.ApiClient | None = None
+        self.name = f"Kubernetes ({context})" if context else "Kubernetes"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def get(self, path: str, **query: str) -> Object:
+        """Read. Raises TemporaryError, MissingError, ForbiddenError."""
+        return await self._call("GET", path, query=query)
+
+    async def post(self, path: str, body: Object) -> Object:
+        """Create, or ask for a review."""
+        return await self._call("POST", path, body=body)
+
+    async def patch(self, path: str, operations: list[Object]) -> Object:
+        """Apply a JSON Patch. Raises ConflictError where one of its tests fails."""
+        return await self._call("PATCH", path, body=operations, content_type=JSON_PATCH)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str | None = None,
+    ) -> Object:
+        api = await self._connected()
+        headers = {"Accept": "application/json"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        try:
+            sent = await api.param_serialize(
+                method,
+                path,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await api.call_api(*sent, _request_timeout=self._seconds)
+            raw = await response.read()
+        except TimeoutError as error:
+            raise self._silent(method, f"no answer for {self._seconds:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._silent(method, f"the connection failed ({type(error).__name__})") from error
+        return self._read(method, path, response.status, raw)
+
+    def _silent(self, method: str, why: str) -> TemporaryError:
+        return TemporaryError(f"{self.name}: {why}", 2.0, unknown=method != "GET")
+
+    def _read(self, method: str, path: str, status: int, raw: bytes | None) -> Object:
+        try:
+            answer: Object = json.loads(raw or b"{}")
+        except ValueError:
+            answer = {}
+        if status < 300:  # noqa: PLR2004 - HTTP success
+            return answer
+        raise self._error(method, path, status, str(answer.get("message", "")))
+
+    def _error(self, method: str, path: str, status: int, message: str) -> Exception:
+        what = _words(path)
+        if status == 404:  # noqa: PLR2004 - HTTP
+            return MissingError(f"{self.name}: there is no {what}")
+        if status in (401, 403):
+            return ForbiddenError(
+                f"{self.name}: the bot may not {method.lower()} {what}; "
+                "apply deploy/kubernetes/rbac.yaml"
+            )
+        if status == 409 or (status == 422 and FAILED_TEST in message):  # noqa: PLR2004 - HTTP
+            return ConflictError(f"{self.name}: {what} changed in between")
+        if status == 429 or status >= 500:  # noqa: PLR2004 - HTTP
+            # A 5xx of a proxy can hide a write that was done.
+            return TemporaryError(f"{self.name} answered {status}", 2.0, unknown=method != "GET")
+        return PermanentError(f"{self.name} refused {what}: {message[:300] or status}")
+
+    async def _connected(self) -> client.ApiClient:
+        if self._client is None:
+            try:
+                self._client = await self._connect()
+            except (ConfigException, OSError, KeyError, ValueError) as error:
+                raise TemporaryError(
+                    f"{self.name} isn't configured: {error}. Set KUBECONFIG, or run in the cluster",
+                    30.0,
+                ) from error
+        return self._client
+
+    async def _connect(self) -> client.ApiClient:
+        made = client.Configuration()
+        if self._kubeconfig is None and self._context is None:
+            try:
+                config.load_incluster_config(client_configuration=made)
+                return client.ApiClient(configuration=made)
+            except ConfigException:
+                # Not inside a cluster: the developer's own kubeconfig will do.
+                made = client.Configuration()
+        await config.load_kube_config(
+            config_file=self._kubeconfig, context=self._context, client_configuration=made
+        )
+        return client.ApiClient(configuration=made)
+
+
+def _words(path: str) -> str:
+    """Name what a path is about: `Deployment payments-green in production`."""
+    parts = path.split("/")
+    if "namespaces" not in parts:
+        return parts[-1]
+    namespace, *rest = parts[parts.index("namespaces") + 1 :]
+    kinds = {"deployments": "Deployment", "services": "Service", "httproutes": "HTTPRoute"}
+    kind = kinds.get(rest[0], rest[0]) if rest else "Namespace"
+    return f"{kind} {' '.join(rest[1:])} in {namespace}".replace("  ", " ")

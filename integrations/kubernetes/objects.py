@@ -1,0 +1,264 @@
+"""From the API's objects to facts: pure functions over plain dicts. The border for parsing."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.domain.catalog import Slot
+from bot.domain.facts import PodTrouble, SlotFact
+from bot.domain.targets import Target
+from bot.errors import PermanentError
+
+Object = dict[str, Any]
+
+FENCE = "release-bot/fence"
+RELEASE = "release-bot/release"
+VERSION = "app.kubernetes.io/version"
+
+WAITING_FOR_GOOD = frozenset(
+    {
+        "CrashLoopBackOff",
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
+"""Waiting reasons of a container that time alone does not mend (kubelet's own words)."""
+
+OWNERS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+"""Annotations and labels by which other controllers mark what they own."""
+
+
+def annotations(item: Object) -> Mapping[str, str]:
+    """Annotations of an object; none is an empty mapping."""
+    return item["metadata"].get("annotations") or {}
+
+
+def fence_of(item: Object) -> int | None:
+    """Read the fence. A malformed one must not pass as absent: raises PermanentError."""
+    text = annotations(item).get(FENCE)
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        name = item["metadata"].get("name", "an object")
+        raise PermanentError(f"{name}: annotation {FENCE} is {text!r}, not a number") from None
+
+
+def owner_of(item: Object) -> str | None:
+    """Name the controller that would undo our patches, if one marked the object."""
+    marks = {**annotations(item), **(item["metadata"].get("labels") or {})}
+    return next((owner for mark, owner in OWNERS.items() if mark in marks), None)
+
+
+def container_index(deployment: Object, name: str) -> int:
+    """Find the container by name. Raises PermanentError where there is none."""
+    containers = deployment["spec"]["template"]["spec"].get("containers") or []
+    for index, container in enumerate(containers):
+        if container.get("name") == name:
+            return index
+    raise PermanentError(
+        f"Deployment {deployment['metadata']['name']} has no container {name}"
+    )
+
+
+def slot_fact(slot: Slot, target: Target, deployment: Object, pods: Iterable[Object]) -> SlotFact:
+    """Read one slot from its Deployment and pods."""
+    spec, status = deployment["spec"], deployment.get("status") or {}
+    index = container_index(deployment, target.container(slot))
+    image = spec["template"]["spec"]["containers"][index].get("image")
+    own = [pod for pod in pods if _image_of(pod, target.container(slot)) == image]
+    wanted = int(spec.get("replicas", 1))
+    return SlotFact(
+        slot=slot,
+        exists=True,
+        image=image,
+        version=_version(deployment, own),
+        wanted=wanted,
+        updated=int(status.get("updatedReplicas") or 0),
+        ready=sum(1 for pod in own if is_ready(pod)),
+        available=int(status.get("availableReplicas") or 0),
+        total=int(status.get("replicas") or 0),
+        rolled_out=rolled_out(deployment, wanted),
+        deadline_exceeded=_deadline_exceeded(status),
+        trouble=tuple(t for pod in own for t in trouble_of(pod)),
+        restarts=sum(_restarts(pod) for pod in own),
+        since=min((s for pod in own if (s := _started(pod))), default=None),
+        release=annotations(deployment).get(RELEASE),
+        fence=fence_of(deployment),
+    )
+
+
+def rolled_out(deployment: Object, wanted: int) -> bool:
+    """Complete as `kubectl rollout status` sees it."""
+    status = deployment.get("status") or {}
+    updated = int(status.get("updatedReplicas") or 0)
+    return (
+        int(status.get("observedGeneration") or 0) >= int(deployment["metadata"]["generation"])
+        and updated >= wanted
+        and int(status.get("replicas") or 0) <= updated
+        and int(status.get("availableReplicas") or 0) >= updated
+    )
+
+
+def _deadline_exceeded(status: Object) -> bool:
+    return any(
+        c.get("type") == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded"
+        for c in status.get("conditions") or ()
+    )
+
+
+def _image_of(pod: Object, container: str) -> str | None:
+    containers = pod["spec"].get("containers") or []
+    return next((c.get("image") for c in containers if c.get("name") == container), None)
+
+
+def _version(deployment: Object, pods: list[Object]) -> str | None:
+    said = {(pod["metadata"].get("labels") or {}).get(VERSION) for pod in pods if is_ready(pod)}
+    if len(said) == 1:
+        return said.pop()
+    labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
+    found: str | None = labels.get(VERSION)
+    return found
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether the pod's Ready condition holds and it is not on its way out."""
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+
+
+def _statuses(pod: Object) -> list[Object]:
+    status = pod.get("status") or {}
+    return [
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    ]
+
+
+def _restarts(pod: Object) -> int:
+    return sum(int(status.get("restartCount") or 0) for status in _statuses(pod))
+
+
+def _started(pod: Object) -> datetime | None:
+    text = (pod.get("status") or {}).get("startTime")
+    return datetime.fromisoformat(text) if text else None
+
+
+def trouble_of(pod: Object) -> list[PodTrouble]:
+    """List what keeps a pod from becoming ready by itself."""
+    name = pod["metadata"]["name"]
+    found = []
+    for status in _statuses(pod):
+        waiting = (status.get("state") or {}).get("waiting") or {}
+        last = (status.get("lastState") or {}).get("terminated") or {}
+        if waiting.get("reason") in WAITING_FOR_GOOD:
+            killed = last.get("reason") == "OOMKilled"
+            word = "OOMKilled" if killed else waiting["reason"]
+            found.append(PodTrouble(pod=name, word=word, message=waiting.get("message") or ""))
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        unplaced = condition.get("reason") == "Unschedulable" and condition["status"] == "False"
+        if condition.get("type") == "PodScheduled" and unplaced:
+            message = condition.get("message") or ""
+            found.append(PodTrouble(pod=name, word="Unschedulable", message=message))
+    return found
+
+
+def ready_endpoints(slices: Iterable[Object]) -> list[str | None]:
+    """List ready endpoints by the name of their pod; None where a slice doesn't name it."""
+    found: list[str | None] = []
+    for item in slices:
+        for endpoint in item.get("endpoints") or ():
+            conditions = endpoint.get("conditions") or {}
+            # An absent `ready` means ready (EndpointConditions in discovery/v1).
+            if conditions.get("ready") is not False and not conditions.get("terminating"):
+                found.append((endpoint.get("targetRef") or {}).get("name"))
+    return found
+
+
+def selected_slot(service: Object, label: str) -> Slot | None:
+    """The slot that a Service selects."""
+    value = (service["spec"].get("selector") or {}).get(label)
+    if value == "blue":
+        return "blue"
+    return "green" if value == "green" else None
+
+
+Ref = tuple[int, int, Slot, int | None]
+"""A slot's backendRef in a route: rule, place in the rule, slot, weight as written."""
+
+
+def slot_refs(route: Object, target: Target) -> list[Ref]:
+    """Find the slots' backendRefs in all rules of a route."""
+    names: dict[str | None, Slot] = {
+        target.slot_service("blue"): "blue",
+        target.slot_service("green"): "green",
+    }
+    found: list[Ref] = []
+    for rule_at, rule in enumerate(route["spec"].get("rules") or ()):
+        for ref_at, ref in enumerate(rule.get("backendRefs") or ()):
+            if ref.get("name") in names:
+                found.append((rule_at, ref_at, names[ref["name"]], ref.get("weight")))
+    return found
+
+
+def route_weights(refs: Iterable[Ref]) -> dict[Slot, int]:
+    """Shares in per cent; empty where no slot is named or the rules disagree."""
+    rules: dict[int, dict[Slot, int]] = {}
+    for rule_at, _, slot, weight in refs:
+        shares = rules.setdefault(rule_at, {"blue": 0, "green": 0})
+        # An absent weight is 1 (Gateway API, BackendRef).
+        shares[slot] += 1 if weight is None else weight
+    said = [_per_cent(shares) for shares in rules.values()]
+    return said[0] if said and all(s == said[0] for s in said) else {}
+
+
+def _per_cent(shares: dict[Slot, int]) -> dict[Slot, int]:
+    total = sum(shares.values())
+    if not total:
+        return {}
+    green = round(100 * shares["green"] / total)
+    return {"blue": 100 - green, "green": green}
+
+
+def route_accepted(route: Object) -> tuple[bool, str | None]:
+    """Whether every parent accepted the route's present generation; else why not, if refused."""
+    generation = route["metadata"].get("generation", 1)
+    parents = (route.get("status") or {}).get("parents") or []
+    fresh = True
+    for parent in parents:
+        said = {c["type"]: c for c in parent.get("conditions") or ()}
+        for kind in ("Accepted", "ResolvedRefs"):
+            condition = said.get(kind)
+            if condition is None or condition.get("observedGeneration", 0) < generation:
+                fresh = False
+            elif condition["status"] != "True":
+                why = condition.get("message") or condition.get("reason") or "no reason given"
+                return False, f"{kind} is false: {why}"
+    return bool(parents) and fresh, None
+
+
+def all_to(slot: Slot, refs: Iterable[Ref]) -> str:
+    """Write the JSON Patch with which a person gives a slot everything by hand."""
+    return json.dumps(
+        [
+            {
+                "op": "replace" if weight is not None else "add",
+                "path": f"/spec/rules/{rule}/backendRefs/{at}/weight",
+                "value": 100 if name == slot else 0,
+            }
+            for rule, at, name, weight in refs
+        ],
+        separators=(",", ":"),
+    )

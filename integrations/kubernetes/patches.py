@@ -1,0 +1,93 @@
+"""JSON Patches that carry their own precondition (DESIGN §4.4). Pure.
+
+Each tests the value that it replaces and the annotation `release-bot/fence` as last read. Where
+that annotation isn't there yet, it tests the resourceVersion and adds it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.domain.catalog import Slot
+from bot.domain.facts import SlotFact
+from bot.domain.targets import Target
+from bot.ports import SlotPatch
+from integrations.kubernetes.objects import (
+    FENCE,
+    RELEASE,
+    VERSION,
+    Object,
+    annotations,
+    container_index,
+    slot_refs,
+)
+
+Operation = dict[str, Any]
+
+
+def pointer(*keys: str | int) -> str:
+    """Write a JSON pointer."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def replaced(path: str, old: Any, new: Any) -> list[Operation]:
+    """Replace a value, if it is still the old one."""
+    return [
+        {"op": "test", "path": path, "value": old},
+        {"op": "replace", "path": path, "value": new},
+    ]
+
+
+def marks(item: Object, fence: int, release: str) -> list[Operation]:
+    """Test the fence as read, and set fence and release to ours. `item` was read just now."""
+    present = annotations(item)
+    path = pointer("metadata", "annotations", FENCE)
+    if FENCE in present:
+        first = replaced(path, present[FENCE], str(fence))
+    else:
+        version = item["metadata"]["resourceVersion"]
+        first = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
+        if not present:
+            first.append({"op": "add", "path": "/metadata/annotations", "value": {}})
+        first.append({"op": "add", "path": path, "value": str(fence)})
+    mine = {"op": "add", "path": pointer("metadata", "annotations", RELEASE), "value": release}
+    return [*first, mine]
+
+
+def marks_on_seen(fence_seen: int, fence: int, release: str) -> list[Operation]:
+    """Do the same from a fence that was read before, without reading the object again."""
+    path = pointer("metadata", "annotations", FENCE)
+    mine = {"op": "add", "path": pointer("metadata", "annotations", RELEASE), "value": release}
+    return [*replaced(path, str(fence_seen), str(fence)), mine]
+
+
+def slot_change(
+    deployment: Object, target: Target, seen: SlotFact, patch: SlotPatch
+) -> list[Operation]:
+    """Change image, version label and size of a Deployment."""
+    done: list[Operation] = []
+    if patch.image is not None:
+        index = container_index(deployment, target.container(seen.slot))
+        path = pointer("spec", "template", "spec", "containers", index, "image")
+        done += replaced(path, seen.image, patch.image)
+    if patch.replicas is not None:
+        done += replaced("/spec/replicas", seen.wanted, patch.replicas)
+    labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
+    if patch.version is not None and VERSION in labels:
+        path = pointer("spec", "template", "metadata", "labels", VERSION)
+        done += replaced(path, labels[VERSION], patch.version)
+    return done
+
+
+def route_change(route: Object, target: Target, weights: Mapping[Slot, int]) -> list[Operation]:
+    """Set all weights of a step in every rule, each with the old one tested."""
+    done: list[Operation] = []
+    for rule, at, slot, weight in slot_refs(route, target):
+        path = pointer("spec", "rules", rule, "backendRefs", at, "weight")
+        if weight is None:
+            done.append({"op": "add", "path": path, "value": weights[slot]})
+        else:
+            done += replaced(path, weight, weights[slot])
+        name = pointer("spec", "rules", rule, "backendRefs", at, "name")
+        # The place in the list could have become another backend's.
+        done.append({"op": "test", "path": name, "value": target.slot_service(slot)})
+    return done

@@ -1,0 +1,410 @@
+"""The HTTP API of the simulated GitHub, with the paths, shapes and refusals of the real one."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from integrations.simulated.github.runs import Hooks, Runner
+from integrations.simulated.github.world import (
+    Commit,
+    Object,
+    Repository,
+    Run,
+    Workflow,
+    junit_zip,
+    make_sha,
+    run_object,
+    stamp,
+)
+from integrations.simulated.server import Now, SimulatedServer, Sleep
+
+
+class GitHubError(Exception):
+    """An answer that is no success, in GitHub's shape."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class SimulatedGitHub(SimulatedServer):
+    """api.github.com on loopback, and its control surface."""
+
+    def __init__(self, now: Now, sleep: Sleep, *, token: str | None = None) -> None:
+        super().__init__(now, sleep)
+        self.token = token
+        self.repositories: dict[str, Repository] = {}
+        self.dispatches: list[Run] = []
+        """Every dispatch that was accepted: what was really started."""
+        self.permissions = {"push": True, "pull": True, "admin": False}
+        self._runs = Runner(now, sleep, lambda: self.url)
+
+    @property
+    def hooks(self) -> Hooks:
+        """Where webhooks go, and what goes wrong with them."""
+        return self._runs.hooks
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run, oldest first."""
+        return list(self._runs.runs.values())
+
+    # The control surface.
+
+    def repository(self, name: str) -> Repository:
+        """Get a repository; it is made when first named."""
+        return self.repositories.setdefault(name, Repository(name))
+
+    def add_commit(self, name: str, author: str = "ana", message: str = "Work") -> str:
+        """Add a commit to the default branch; its sha."""
+        repo = self.repository(name)
+        sha = make_sha(name, author, message, len(repo.order))
+        repo.commits[sha] = Commit(sha, author, message, self.now())
+        repo.order.append(sha)
+        return sha
+
+    def add_tag(self, name: str, tag: str, sha: str, *, annotated: bool = False) -> None:
+        """Tag a commit; an annotated tag points at a tag object. Moves a tag that is there."""
+        repo = self.repository(name)
+        if annotated:
+            own = make_sha("tag", name, tag, sha)
+            repo.annotated[own] = {
+                "sha": own,
+                "tag": tag,
+                "message": tag,
+                "object": {"type": "commit", "sha": sha, "url": ""},
+            }
+            repo.tags[tag] = own
+        else:
+            repo.tags[tag] = sha
+
+    def add_check(
+        self, name: str, sha: str, check: str, conclusion: str | None = "success"
+    ) -> None:
+        """Add a check run to a commit; None: it still runs."""
+        runs = self.repository(name).checks.setdefault(sha, [])
+        runs.append(
+            {
+                "id": len(runs) + 1,
+                "name": check,
+                "head_sha": sha,
+                "status": "completed" if conclusion else "in_progress",
+                "conclusion": conclusion,
+                "html_url": f"https://github.example/{name}/runs/{len(runs) + 1}",
+                "started_at": stamp(self.now()),
+            }
+        )
+
+    def add_analysis(self, name: str, sha: str, tool: str = "CodeQL") -> None:
+        """Say that code scanning has analysed a commit."""
+        repo = self.repository(name)
+        repo.analyses.insert(
+            0,
+            {
+                "id": len(repo.analyses) + 1,
+                "ref": f"refs/heads/{repo.default_branch}",
+                "commit_sha": sha,
+                "analysis_key": ".github/workflows/ci.yml:security",
+                "category": "/language:python",
+                "tool": {"name": tool, "version": "2.0"},
+                "created_at": stamp(self.now()),
+                "results_count": 0,
+                "error": "",
+            },
+        )
+
+    def add_alert(self, name: str, severity: str, path: str = "src/app.py") -> None:
+        """Open a code-scanning alert of a severity at a path."""
+        repo = self.repository(name)
+        ref = f"refs/heads/{repo.default_branch}"
+        repo.alerts.append(
+            {
+                "number": len(repo.alerts) + 1,
+                "state": "open",
+                "rule": {
+                    "id": "py/example",
+                    "severity": "error",
+                    "security_severity_level": severity,
+                    "description": "Example",
+                },
+                "tool": {"name": "CodeQL"},
+                "html_url": f"https://github.example/{name}/security/code-scanning",
+                "most_recent_instance": {"ref": ref, "state": "open", "location": {"path": path}},
+            }
+        )
+
+    def add_workflow(self, name: str, workflow: Workflow) -> Workflow:
+        """Add a workflow file."""
+        self.repository(name).workflows[workflow.file] = workflow
+        return workflow
+
+    def seed_release(  # noqa: PLR0913 - a release has these parts
+        self,
+        name: str,
+        tag: str,
+        *,
+        commits: list[tuple[str, str]] | None = None,
+        checks: tuple[str, ...] = (),
+        analysis: bool = True,
+        annotated: bool = False,
+    ) -> str:
+        """Commit, tag, check and scan in one go; the tagged sha."""
+        sha = ""
+        for author, message in commits or [("ana", f"Release {tag}")]:
+            sha = self.add_commit(name, author, message)
+        self.add_tag(name, tag, sha, annotated=annotated)
+        for check in checks:
+            self.add_check(name, sha, check)
+        if analysis:
+            self.add_analysis(name, sha)
+        return sha
+
+    def fails(self, file: str, conclusion: str = "failure") -> None:
+        """Let the workflow's runs end badly, in every repository."""
+        for repo in self.repositories.values():
+            if file in repo.workflows:
+                repo.workflows[file].conclusion = conclusion
+
+    # The API.
+
+    def routes(self) -> list[web.RouteDef]:
+        """Paths of the real API."""
+        repo = "/repos/{owner}/{repo}"
+        table: list[tuple[str, str, Any]] = [
+            ("GET", repo, self._repo),
+            ("GET", repo + "/git/ref/tags/{tag:.+}", self._ref),
+            ("GET", repo + "/git/matching-refs/tags/{tag:.*}", self._matching),
+            ("GET", repo + "/git/tags/{sha}", self._tag_object),
+            ("GET", repo + "/compare/{range:.+}", self._compare),
+            ("GET", repo + "/commits/{sha}/check-runs", self._check_runs),
+            ("GET", repo + "/commits/{sha}/status", self._status),
+            ("GET", repo + "/code-scanning/analyses", self._analyses),
+            ("GET", repo + "/code-scanning/alerts", self._alerts),
+            ("GET", repo + "/actions/workflows/{file}", self._workflow),
+            ("POST", repo + "/actions/workflows/{file}/dispatches", self._dispatch),
+            ("GET", repo + "/actions/workflows/{file}/runs", self._list_runs),
+            ("GET", repo + "/actions/runs/{id}", self._run),
+            ("POST", repo + "/actions/runs/{id}/cancel", self._cancel),
+            ("GET", repo + "/actions/runs/{id}/artifacts", self._artifacts),
+            ("GET", repo + "/actions/artifacts/{id}/zip", self._artifact),
+            ("GET", "/blob/{id}", self._blob),
+            ("GET", "/user", self._user),
+            ("GET", "/rate_limit", self._rate),
+        ]
+        return [web.route(method, path, _answering(self, run)) for method, path, run in table]
+
+    def _of(self, request: web.Request) -> Repository:
+        name = f"{request.match_info['owner']}/{request.match_info['repo']}"
+        if name not in self.repositories:
+            raise GitHubError(404, "Not Found")
+        return self.repositories[name]
+
+    async def _repo(self, request: web.Request) -> Object:
+        repo = self._of(request)
+        return {
+            "id": 1,
+            "full_name": repo.name,
+            "name": repo.name.split("/")[1],
+            "default_branch": repo.default_branch,
+            "html_url": f"https://github.example/{repo.name}",
+            "permissions": self.permissions,
+        }
+
+    async def _ref(self, request: web.Request) -> Object:
+        repo, tag = self._of(request), request.match_info["tag"]
+        if tag not in repo.tags:
+            raise GitHubError(404, "Not Found")
+        return self._ref_object(repo, tag)
+
+    def _ref_object(self, repo: Repository, tag: str) -> Object:
+        sha = repo.tags[tag]
+        kind = "tag" if sha in repo.annotated else "commit"
+        return {"ref": f"refs/tags/{tag}", "object": {"type": kind, "sha": sha, "url": ""}}
+
+    async def _matching(self, request: web.Request) -> list[Object]:
+        repo, prefix = self._of(request), request.match_info["tag"]
+        return [self._ref_object(repo, tag) for tag in sorted(repo.tags) if tag.startswith(prefix)]
+
+    async def _tag_object(self, request: web.Request) -> Object:
+        repo, sha = self._of(request), request.match_info["sha"]
+        if sha not in repo.annotated:
+            raise GitHubError(404, "Not Found")
+        return repo.annotated[sha]
+
+    async def _compare(self, request: web.Request) -> Object:
+        repo = self._of(request)
+        base, _, head = request.match_info["range"].partition("...")
+        first, last = repo.commit_of(base), repo.commit_of(head)
+        if first is None or last is None:
+            raise GitHubError(404, "Not Found")
+        commits, behind = repo.between(first.sha, last.sha)
+        url = f"https://github.example/{repo.name}/compare/{first.sha[:7]}...{last.sha[:7]}"
+        return {
+            "html_url": url,
+            "status": "ahead" if commits else "behind" if behind else "identical",
+            "ahead_by": len(commits),
+            "behind_by": behind,
+            "total_commits": len(commits),
+            "commits": [
+                {
+                    "sha": c.sha,
+                    "author": {"login": c.author},
+                    "commit": {"message": c.message, "author": {"name": c.author}},
+                }
+                for c in commits
+            ],
+            "files": [],
+        }
+
+    async def _check_runs(self, request: web.Request) -> Object:
+        repo = self._of(request)
+        runs = repo.checks.get(request.match_info["sha"], [])
+        newest = {run["name"]: run for run in runs}
+        return {"total_count": len(newest), "check_runs": _page(request, list(newest.values()))}
+
+    async def _status(self, request: web.Request) -> Object:
+        return {"state": "success", "sha": request.match_info["sha"], "statuses": []}
+
+    def _scanning(self, request: web.Request) -> Repository:
+        repo = self._of(request)
+        if not repo.scanning:
+            raise GitHubError(
+                403,
+                "Advanced Security must be enabled for this repository to use code scanning.",
+            )
+        return repo
+
+    async def _analyses(self, request: web.Request) -> list[Object]:
+        repo = self._scanning(request)
+        if not repo.analyses:
+            raise GitHubError(404, "no analysis found")
+        return _page(request, repo.analyses)
+
+    async def _alerts(self, request: web.Request) -> list[Object]:
+        repo = self._scanning(request)
+        state, ref = request.query.get("state"), request.query.get("ref")
+        found = [
+            a
+            for a in repo.alerts
+            if state in (None, a["state"]) and ref in (None, a["most_recent_instance"]["ref"])
+        ]
+        return _page(request, found)
+
+    async def _workflow(self, request: web.Request) -> Object:
+        repo, file = self._of(request), request.match_info["file"]
+        if file not in repo.workflows:
+            raise GitHubError(404, "Not Found")
+        return {"id": 1, "name": file, "path": f".github/workflows/{file}", "state": "active"}
+
+    async def _dispatch(self, request: web.Request) -> Object | web.Response:
+        repo, file = self._of(request), request.match_info["file"]
+        if file not in repo.workflows:
+            raise GitHubError(404, "Not Found")
+        body: Object = await request.json()
+        workflow, inputs = repo.workflows[file], body.get("inputs") or {}
+        if body.get("ref") != repo.default_branch and body.get("ref") not in repo.tags:
+            raise GitHubError(422, f"No ref found for: {body.get('ref')}")
+        unknown = set(inputs) - set(workflow.inputs or inputs)
+        if unknown:
+            raise GitHubError(422, f"Unexpected inputs provided: {sorted(unknown)}")
+        run = self._runs.start(repo, workflow, inputs)
+        self.dispatches.append(run)
+        self.spawn(self._runs.carry_out(run, workflow))
+        if not (body.get("return_run_details") and workflow.run_details):
+            return web.Response(status=204)
+        whole = run_object(run, self.url)
+        return {
+            "workflow_run_id": run.id,
+            "run_url": whole["url"],
+            "html_url": whole["html_url"],
+        }
+
+    async def _list_runs(self, request: web.Request) -> Object:
+        repo, file, now = self._of(request), request.match_info["file"], self.now()
+        since = re.sub(r"^[>=]+", "", request.query.get("created", ""))
+        found = [
+            run_object(run, self.url)
+            for run in reversed(self.runs)
+            if run.repository == repo.name
+            and run.workflow == file
+            and run.listed_at <= now
+            and (not since or (stamp(run.created_at + timedelta(seconds=1)) or "") >= since)
+        ]
+        return {"total_count": len(found), "workflow_runs": _page(request, found)}
+
+    def _one(self, request: web.Request) -> Run:
+        repo = self._of(request)
+        run = self._runs.runs.get(int(request.match_info["id"]))
+        if run is None or run.repository != repo.name:
+            raise GitHubError(404, "Not Found")
+        return run
+
+    async def _run(self, request: web.Request) -> Object:
+        return run_object(self._one(request), self.url)
+
+    async def _cancel(self, request: web.Request) -> Object | web.Response:
+        run = self._one(request)
+        if run.status == "completed":
+            raise GitHubError(409, "Cannot cancel a workflow run that is completed.")
+        run.cancelling = True
+        return web.json_response({}, status=202)
+
+    async def _artifacts(self, request: web.Request) -> Object:
+        run = self._one(request)
+        if run.junit is None or run.status != "completed":
+            return {"total_count": 0, "artifacts": []}
+        base = f"{self.url}/repos/{run.repository}/actions/artifacts/{run.id}"
+        artifact = {
+            "id": run.id,
+            "name": "junit",
+            "size_in_bytes": len(junit_zip(run.junit)),
+            "expired": False,
+            "archive_download_url": f"{base}/zip",
+        }
+        return {"total_count": 1, "artifacts": [artifact]}
+
+    async def _artifact(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{self.url}/blob/{request.match_info['id']}?sig=abc")
+
+    async def _blob(self, request: web.Request) -> web.Response:
+        run = self._runs.runs[int(request.match_info["id"])]
+        packed = junit_zip(run.junit or (0, 0, 0))
+        return web.Response(body=packed, content_type="application/zip")
+
+    async def _user(self, _request: web.Request) -> Object:
+        return {"login": "release-bot[bot]", "id": 1, "type": "Bot"}
+
+    async def _rate(self, _request: web.Request) -> Object:
+        core = {"limit": 5000, "remaining": 4999, "reset": int(self.now().timestamp()) + 3600}
+        return {"resources": {"core": core}, "rate": core}
+
+
+def _answering(server: SimulatedGitHub, handler: Any) -> Any:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").split(" ")[-1]
+        open_path = request.path.startswith("/blob/")
+        if server.token and given != server.token and not open_path:
+            return web.json_response({"message": "Bad credentials"}, status=401)
+        try:
+            result = await handler(request)
+        except GitHubError as error:
+            return web.json_response({"message": str(error)}, status=error.status)
+        if isinstance(result, web.StreamResponse):
+            return result
+        reset = str(int(server.now().timestamp()) + 3600)
+        headers = {
+            "X-RateLimit-Limit": "5000",
+            "X-RateLimit-Remaining": "4999",
+            "X-RateLimit-Reset": reset,
+        }
+        return web.json_response(result, headers=headers)
+
+    return answer
+
+
+def _page(request: web.Request, rows: list[Object]) -> list[Object]:
+    size = min(int(request.query.get("per_page", "30")), 100)
+    at = (int(request.query.get("page", "1")) - 1) * size
+    return rows[at : at + size]

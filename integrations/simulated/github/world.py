@@ -1,0 +1,153 @@
+"""What the simulated GitHub knows: repositories, commits, tags, checks, alerts, workflows, runs."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Object = dict[str, Any]
+
+
+@dataclass
+class Commit:
+    """One commit. `author` is a GitHub login."""
+
+    sha: str
+    author: str
+    message: str
+    at: datetime
+
+
+@dataclass
+class Run:
+    """One workflow run."""
+
+    id: int
+    repository: str
+    workflow: str
+    title: str
+    inputs: dict[str, str]
+    branch: str
+    created_at: datetime
+    listed_at: datetime
+    status: str = "queued"
+    conclusion: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    junit: tuple[int, int, int] | None = None
+    cancelling: bool = False
+
+
+OnSuccess = Callable[[Run], Awaitable[None] | None]
+
+
+@dataclass
+class Workflow:
+    """A workflow file and how its runs go. Times are in seconds.
+
+    `listing_delay`: a new run is listed so late. `inputs`: those that it declares; None: any.
+    `junit`: passed, failed and skipped tests in its artifact. `dedupes`: its first step ends a
+    run when an older one has the same release_id. `hangs`: its runs never end.
+    """
+
+    file: str
+    queue: float = 1.0
+    duration: float = 5.0
+    conclusion: str = "success"
+    listing_delay: float = 0.0
+    inputs: tuple[str, ...] | None = None
+    junit: tuple[int, int, int] | None = None
+    dedupes: bool = True
+    hangs: bool = False
+    on_success: OnSuccess | None = None
+    run_details: bool = True
+    """Whether a dispatch answers with the run; older servers do not."""
+
+
+@dataclass
+class Repository:
+    """One repository."""
+
+    name: str
+    default_branch: str = "main"
+    commits: dict[str, Commit] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    """Commits of the default branch, oldest first."""
+    tags: dict[str, str] = field(default_factory=dict)
+    annotated: dict[str, Object] = field(default_factory=dict)
+    """Tag objects by their own sha."""
+    checks: dict[str, list[Object]] = field(default_factory=dict)
+    analyses: list[Object] = field(default_factory=list)
+    alerts: list[Object] = field(default_factory=list)
+    scanning: bool = True
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+
+    def commit_of(self, ref: str) -> Commit | None:
+        """Follow a sha (or its beginning), a tag or the default branch to a commit."""
+        ref = ref.removeprefix("refs/tags/").removeprefix("refs/heads/")
+        if ref == self.default_branch and self.order:
+            return self.commits[self.order[-1]]
+        sha = self.tags.get(ref, ref)
+        while sha in self.annotated:
+            sha = self.annotated[sha]["object"]["sha"]
+        if sha in self.commits:
+            return self.commits[sha]
+        found = [c for s, c in self.commits.items() if len(sha) >= 7 and s.startswith(sha)]  # noqa: PLR2004 - git's own shortest
+        return found[0] if len(found) == 1 else None
+
+    def between(self, base: str, head: str) -> tuple[list[Commit], int]:
+        """Commits that head has and base lacks, oldest first, and how many base has beyond."""
+        a, b = self.order.index(base), self.order.index(head)
+        if b >= a:
+            return [self.commits[sha] for sha in self.order[a + 1 : b + 1]], 0
+        return [], a - b
+
+
+def make_sha(*parts: object) -> str:
+    """Make a sha from what identifies a commit here."""
+    return hashlib.sha1("|".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Write a moment as GitHub does."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def junit_zip(counts: tuple[int, int, int]) -> bytes:
+    """Make the artifact's zip: one JUnit file with that many passed, failed and skipped tests."""
+    passed, failed, skipped = counts
+    cases = ['<testcase classname="smoke" name="ok %d"/>' % n for n in range(passed)]
+    cases += ['<testcase name="bad %d"><failure message="no"/></testcase>' % n for n in range(failed)]
+    cases += ['<testcase name="off %d"><skipped/></testcase>' % n for n in range(skipped)]
+    total = passed + failed + skipped
+    xml = f'<testsuite name="smoke" tests="{total}" failures="{failed}">{"".join(cases)}</testsuite>'
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("junit.xml", xml)
+    return packed.getvalue()
+
+
+def run_object(run: Run, url: str) -> Object:
+    """Write a run as the API does."""
+    base = f"{url}/repos/{run.repository}/actions/runs/{run.id}"
+    return {
+        "id": run.id,
+        "name": run.workflow,
+        "display_title": run.title,
+        "event": "workflow_dispatch",
+        "head_branch": run.branch,
+        "head_sha": make_sha(run.repository, run.branch),
+        "path": f".github/workflows/{run.workflow}",
+        "status": run.status,
+        "conclusion": run.conclusion,
+        "url": base,
+        "html_url": f"https://github.example/{run.repository}/actions/runs/{run.id}",
+        "created_at": stamp(run.created_at),
+        "updated_at": stamp(run.ended_at or run.started_at or run.created_at),
+        "run_started_at": stamp(run.started_at or run.created_at),
+        "run_attempt": 1,
+        "artifacts_url": f"{base}/artifacts",
+    }

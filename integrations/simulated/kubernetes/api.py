@@ -1,0 +1,208 @@
+"""The HTTP API of the simulated cluster, with the paths and shapes of the real one."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from integrations.simulated.kubernetes.cluster import Cluster
+from integrations.simulated.kubernetes.objects import ApiError, Object, parse_selector, patched
+from integrations.simulated.server import Now, SimulatedServer, Sleep
+
+APIS = {
+    "deployments": ("apis/apps/v1", "DeploymentList"),
+    "services": ("api/v1", "ServiceList"),
+    "httproutes": ("apis/gateway.networking.k8s.io/v1", "HTTPRouteList"),
+}
+"""Kinds that are stored, with their API and the name of their list."""
+
+
+class SimulatedKubernetes(SimulatedServer):
+    """The API server. `cluster` is the world behind it, and the control surface."""
+
+    def __init__(self, now: Now, sleep: Sleep, *, token: str | None = None) -> None:
+        super().__init__(now, sleep)
+        self.cluster = Cluster(now)
+        self.token = token
+
+    def routes(self) -> list[web.RouteDef]:
+        """Paths of the real API."""
+        found: list[tuple[str, str, Any]] = [
+            ("GET", "/version", self._version),
+            ("GET", "/api/v1/namespaces/{ns}", self._namespace),
+            ("GET", "/api/v1/namespaces/{ns}/pods", self._pods),
+            ("GET", "/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices", self._slices),
+            ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._review),
+        ]
+        for kind, (base, _) in APIS.items():
+            many = f"/{base}/namespaces/{{ns}}/{{kind:{kind}}}"
+            found += [
+                ("GET", many, self._list),
+                ("POST", many, self._create),
+                ("GET", many + "/{name}", self._get),
+                ("PUT", many + "/{name}", self._replace),
+                ("PATCH", many + "/{name}", self._patch),
+                ("DELETE", many + "/{name}", self._delete),
+            ]
+        return [web.route(method, path, _answering(self, run)) for method, path, run in found]
+
+    def kubeconfig(self, path: Path, contexts: list[str]) -> Path:
+        """Write a kubeconfig with these contexts, the first of them current, all for this server."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": contexts[0],
+            "clusters": [{"name": "sim", "cluster": {"server": self.url}}],
+            "users": [{"name": "sim", "user": {"token": self.token or "any"}}],
+            "contexts": [
+                {"name": name, "context": {"cluster": "sim", "user": "sim"}} for name in contexts
+            ],
+        }
+        path.write_text(json.dumps(config))
+        return path
+
+    def check_allowed(self, verb: str, kind: str, namespace: str) -> None:
+        """Raise 403 for what was denied."""
+        if (verb, kind) in self.cluster.denied:
+            message = (
+                f'{kind} is forbidden: User "system:serviceaccount:release-bot" cannot {verb} '
+                f'resource "{kind}" in the namespace "{namespace}"'
+            )
+            raise ApiError(403, "Forbidden", message)
+
+    async def _version(self, _request: web.Request) -> Object:
+        return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
+
+    async def _namespace(self, request: web.Request) -> Object:
+        name = request.match_info["ns"]
+        if not list(self.cluster.objects.list("services", name)):
+            raise ApiError(404, "NotFound", f'namespaces "{name}" not found')
+        return {"kind": "Namespace", "metadata": {"name": name}, "status": {"phase": "Active"}}
+
+    async def _review(self, request: web.Request) -> Object:
+        body: Object = await request.json()
+        wanted = body["spec"]["resourceAttributes"]
+        allowed = (wanted["verb"], wanted["resource"]) not in self.cluster.denied
+        return body | {"status": {"allowed": allowed}}
+
+    async def _pods(self, request: web.Request) -> Object:
+        namespace = request.match_info["ns"]
+        self.check_allowed("list", "pods", namespace)
+        text = request.query.get("labelSelector")
+        selector = parse_selector(text) if text else None
+        return _listed("PodList", self.cluster, self.cluster.pod_objects(namespace, selector))
+
+    async def _slices(self, request: web.Request) -> Object:
+        namespace = request.match_info["ns"]
+        self.check_allowed("list", "endpointslices", namespace)
+        wanted = parse_selector(request.query.get("labelSelector", ""))
+        name = wanted.get("kubernetes.io/service-name")
+        services = [
+            service
+            for service in self.cluster.objects.list("services", namespace)
+            if name in (None, service["metadata"]["name"])
+        ]
+        items = [self.cluster.slice_of(namespace, service) for service in services]
+        return _listed("EndpointSliceList", self.cluster, items)
+
+    async def _list(self, request: web.Request) -> Object | web.StreamResponse:
+        kind, namespace = request.match_info["kind"], request.match_info["ns"]
+        self.check_allowed("list", kind, namespace)
+        if request.query.get("watch") in ("true", "1"):
+            return await self._watch(request, kind, namespace)
+        items = [self._whole(kind, namespace, o) for o in self.cluster.objects.list(kind, namespace)]
+        return _listed(APIS[kind][1], self.cluster, items)
+
+    async def _watch(self, request: web.Request, kind: str, namespace: str) -> web.StreamResponse:
+        """Stream events that came after the resourceVersion, until the time-out."""
+        objects = self.cluster.objects
+        seen = int(request.query.get("resourceVersion") or objects.version)
+        left = float(request.query.get("timeoutSeconds", "30"))
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        while left > 0:
+            for version, what, event, item in list(objects.events):
+                if version > seen and what == kind and item["metadata"]["namespace"] == namespace:
+                    whole = self._whole(kind, namespace, item)
+                    line = json.dumps({"type": event, "object": whole}) + "\n"
+                    await response.write(line.encode())
+            seen = objects.version
+            await asyncio.sleep(0.02)
+            left -= 0.02
+        return response
+
+    def _whole(self, kind: str, namespace: str, item: Object) -> Object:
+        if kind == "deployments":
+            return item | {"status": self.cluster.deployment_status(namespace, item)}
+        if kind == "httproutes":
+            return item | {"status": self.cluster.route_status(namespace, item)}
+        return item
+
+    async def _get(self, request: web.Request) -> Object:
+        kind, namespace, name = _named(request)
+        self.check_allowed("get", kind, namespace)
+        return self._whole(kind, namespace, self.cluster.objects.get(kind, namespace, name))
+
+    async def _create(self, request: web.Request) -> Object:
+        kind, namespace = request.match_info["kind"], request.match_info["ns"]
+        self.check_allowed("create", kind, namespace)
+        body: Object = await request.json()
+        name = body["metadata"]["name"]
+        if self.cluster.objects.find(kind, namespace, name) is not None:
+            raise ApiError(409, "AlreadyExists", f'{kind} "{name}" already exists')
+        return self._whole(kind, namespace, self.cluster.create(kind, namespace, body))
+
+    async def _replace(self, request: web.Request) -> Object:
+        kind, namespace, name = _named(request)
+        self.check_allowed("update", kind, namespace)
+        body: Object = await request.json()
+        item = self.cluster.objects.get(kind, namespace, name)
+        version = body["metadata"].get("resourceVersion")
+        check: Object = {"metadata": {"resourceVersion": version}} if version else {}
+        patched(item, "application/merge-patch+json", check)
+        body["metadata"] = item["metadata"] | body["metadata"]
+        return self._whole(kind, namespace, self.cluster.change(kind, namespace, name, body))
+
+    async def _patch(self, request: web.Request) -> Object:
+        kind, namespace, name = _named(request)
+        self.check_allowed("patch", kind, namespace)
+        body = await request.json()
+        if request.query.get("dryRun"):
+            item = self.cluster.objects.get(kind, namespace, name)
+            return patched(item, request.content_type, body)
+        done = self.cluster.patch(kind, namespace, name, request.content_type, body)
+        return self._whole(kind, namespace, done)
+
+    async def _delete(self, request: web.Request) -> Object:
+        kind, namespace, name = _named(request)
+        self.check_allowed("delete", kind, namespace)
+        self.cluster.delete(kind, namespace, name)
+        return {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+
+
+def _answering(server: SimulatedKubernetes, handler: Any) -> Any:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if server.token and request.headers.get("Authorization") != f"Bearer {server.token}":
+            error = ApiError(401, "Unauthorized", "Unauthorized")
+            return web.json_response(error.status, status=401)
+        try:
+            result = await handler(request)
+        except ApiError as error:
+            return web.json_response(error.status, status=error.code)
+        if isinstance(result, web.StreamResponse):
+            return result
+        return web.json_response(result, status=201 if request.method == "POST" else 200)
+
+    return answer
+
+
+def _named(request: web.Request) -> tuple[str, str, str]:
+    found = request.match_info
+    return found["kind"], found["ns"], found["name"]
+
+
+def _listed(kind: str, cluster: Cluster, items: list[Object]) -> Object:
+    version = str(cluster.objects.version)
+    return {"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}

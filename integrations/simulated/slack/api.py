@@ -1,0 +1,245 @@
+"""The Web API that the bot calls, and the small `/_client` API for the terminal."""
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from integrations.simulated.server import Now, SimulatedServer, Sleep
+from integrations.simulated.slack.app_side import AppSide
+from integrations.simulated.slack.limits import Rates, SlackError, check_blocks
+from integrations.simulated.slack.messages import Message
+from integrations.simulated.slack.workspace import Channel, User, Workspace, as_object
+
+SCOPES = (
+    "app_mentions:read,channels:history,channels:read,chat:write,commands,"
+    "groups:history,usergroups:read,users:read"
+)
+
+
+class SimulatedSlack(SimulatedServer):
+    """slack.com on loopback. `app` is Slack's side towards the bot: it signs and posts."""
+
+    def __init__(
+        self,
+        now: Now,
+        sleep: Sleep,
+        *,
+        signing_secret: str,
+        bot_token: str = "xoxb-simulated",
+        team: str = "T123",
+    ) -> None:
+        super().__init__(now, sleep)
+        self.token = bot_token
+        self.space = Workspace(team)
+        self.rates = Rates()
+        self.app = AppSide(self.space, now, signing_secret)
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def add_user(self, user_id: str, name: str, *, guest: bool = False) -> None:
+        """Add a person."""
+        self.space.users[user_id] = User(user_id, name, guest=guest)
+
+    def add_channel(self, channel_id: str, name: str) -> None:
+        """Add a channel that the bot is in."""
+        self.space.channels[channel_id] = Channel(channel_id, name)
+
+    def add_group(self, group_id: str, users: list[str]) -> None:
+        """Add a user group."""
+        self.space.groups[group_id] = users
+
+    def routes(self) -> list[web.RouteDef]:
+        """The API's methods, and the terminal's."""
+        return [
+            web.post("/api/{method}", self._method),
+            web.get("/api/{method}", self._method),
+            web.get("/_client/news", self._news),
+            web.post("/_client/say", self._say),
+            web.post("/_client/click", self._click),
+        ]
+
+    async def _method(self, request: web.Request) -> web.Response:
+        method = request.match_info["method"]
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        headers = {"x-oauth-scopes": SCOPES}
+        if given != self.token:
+            return web.json_response({"ok": False, "error": "invalid_auth"}, headers=headers)
+        args = await _arguments(request)
+        self.calls.append((method, args))
+        handler = getattr(self, "_" + method.replace(".", "_"), None)
+        if handler is None:
+            return web.json_response({"ok": False, "error": "unknown_method"}, headers=headers)
+        try:
+            answer = handler(args)
+        except SlackError as error:
+            body = {"ok": False, "error": error.error}
+            if error.detail:
+                body["response_metadata"] = {"messages": [f"[ERROR] {error.detail}"]}
+            return web.json_response(body, headers=headers)
+        except KeyError as error:
+            body = {"ok": False, "error": "invalid_arguments", "missing": str(error)}
+            return web.json_response(body, headers=headers)
+        if isinstance(answer, float):
+            body = {"ok": False, "error": "ratelimited"}
+            late = {"Retry-After": str(int(answer + 0.999))}
+            return web.json_response(body, status=429, headers=headers | late)
+        return web.json_response({"ok": True, **answer}, headers=headers)
+
+    def _auth_test(self, _args: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "url": "https://simulated.slack.example/",
+            "team": "QuantiVista",
+            "team_id": self.space.team,
+            "user": "releasebot",
+            "user_id": "UBOT",
+            "bot_id": "B1",
+        }
+
+    def _chat_postMessage(self, args: dict[str, Any]) -> dict[str, Any] | float:  # noqa: N802 - Slack's name
+        channel = self.space.channel(args["channel"], to_write=True)
+        check_blocks(args.get("blocks") or [])
+        wait = self.rates.post(channel.id, self.now())
+        if wait is not None:
+            return wait
+        ts = self.space.next_ts(self.now())
+        message = self._message(args, ts)
+        channel.messages[ts] = message
+        shown = as_object(message, with_metadata=True)
+        return {"channel": channel.id, "ts": ts, "message": shown}
+
+    def _message(self, args: dict[str, Any], ts: str) -> Message:
+        return Message(
+            channel=args["channel"],
+            ts=ts,
+            text=args.get("text") or "",
+            blocks=args.get("blocks") or [],
+            metadata=args.get("metadata"),
+            thread_ts=args.get("thread_ts"),
+            serial=self.space.next_serial(),
+        )
+
+    def _chat_update(self, args: dict[str, Any]) -> dict[str, Any] | float:
+        message = self.space.message(args["channel"], args["ts"])
+        if message.author != "bot":
+            raise SlackError("cant_update_message")
+        check_blocks(args.get("blocks") or [])
+        wait = self.rates.update(self.now())
+        if wait is not None:
+            return wait
+        message.history.append(message.text)
+        message.text = args.get("text") or ""
+        message.blocks = args.get("blocks") or []
+        message.metadata = args.get("metadata") or message.metadata
+        message.edited = True
+        message.serial = self.space.next_serial()
+        return {"channel": message.channel, "ts": message.ts, "text": message.text}
+
+    def _chat_postEphemeral(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - Slack's name
+        channel = self.space.channel(args["channel"], to_write=True)
+        check_blocks(args.get("blocks") or [])
+        if args["user"] not in self.space.users:
+            raise SlackError("user_not_in_channel")
+        ts = self.space.next_ts(self.now())
+        message = self._message(args | {"channel": channel.id}, ts)
+        message.user = args["user"]
+        self.space.ephemerals.append(message)
+        return {"message_ts": ts}
+
+    def _conversations_history(self, args: dict[str, Any]) -> dict[str, Any]:
+        return self._listed(list(reversed(self.space.roots(args["channel"]))), args)
+
+    def _conversations_replies(self, args: dict[str, Any]) -> dict[str, Any]:
+        root = self.space.message(args["channel"], args["ts"])
+        return self._listed([root, *self.space.replies(args["channel"], args["ts"])], args)
+
+    def _listed(self, found: list[Message], args: dict[str, Any]) -> dict[str, Any]:
+        limit = int(args.get("limit", 100))
+        whole = str(args.get("include_all_metadata", "")).lower() in ("true", "1")
+        rows = [as_object(m, with_metadata=whole) for m in found[:limit]]
+        return {"messages": rows, "has_more": len(found) > limit}
+
+    def _conversations_info(self, args: dict[str, Any]) -> dict[str, Any]:
+        channel = self.space.channel(args["channel"])
+        fields = {"id": channel.id, "name": channel.name, "is_archived": channel.archived}
+        return {"channel": fields | {"is_member": True}}
+
+    def _users_info(self, args: dict[str, Any]) -> dict[str, Any]:
+        user = self.space.users.get(args["user"])
+        if user is None:
+            raise SlackError("user_not_found")
+        fields = {
+            "id": user.id,
+            "name": user.name,
+            "tz": user.tz,
+            "team_id": user.team or self.space.team,
+            "deleted": False,
+            "is_bot": False,
+            "is_restricted": user.guest,
+            "is_ultra_restricted": False,
+        }
+        return {"user": fields}
+
+    def _usergroups_users_list(self, args: dict[str, Any]) -> dict[str, Any] | float:
+        wait = self.rates.group(self.now())
+        if wait is not None:
+            return wait
+        if args["usergroup"] not in self.space.groups:
+            raise SlackError("no_such_subteam")
+        return {"users": self.space.groups[args["usergroup"]]}
+
+    # What the terminal asks.
+
+    async def _news(self, request: web.Request) -> web.Response:
+        """Give what is newer than a serial number, in order."""
+        after = int(request.query.get("after", "0"))
+        rows = [m for c in self.space.channels.values() for m in c.messages.values()]
+        rows += self.space.ephemerals
+        fresh = sorted((m for m in rows if m.serial > after), key=lambda m: m.serial)
+        shown = [_for_client(m, self.space) for m in fresh]
+        return web.json_response({"serial": self.space.serial, "messages": shown})
+
+    async def _say(self, request: web.Request) -> web.Response:
+        args = await request.json()
+        if args["text"].startswith("/"):
+            command, _, words = args["text"].partition(" ")
+            reply = await self.app.slash(args["user"], command, words, args["channel"])
+        else:
+            reply = await self.app.mention(
+                args["user"], args["channel"], args["text"], args.get("thread")
+            )
+        return web.json_response({"status": reply.status, "text": reply.text})
+
+    async def _click(self, request: web.Request) -> web.Response:
+        args = await request.json()
+        reply = await self.app.click(
+            args["user"], args["channel"], args["ts"], args["action_id"], args["value"]
+        )
+        return web.json_response({"status": reply.status, "text": reply.text})
+
+
+async def _arguments(request: web.Request) -> dict[str, Any]:
+    """Read arguments as JSON or as a form, whose structured fields are JSON inside."""
+    if request.content_type == "application/json":
+        body: dict[str, Any] = await request.json()
+        return body
+    args: dict[str, Any] = dict(request.query) | dict(await request.post())
+    for key in ("blocks", "metadata"):
+        if isinstance(args.get(key), str):
+            args[key] = json.loads(args[key])
+    return args
+
+
+def _for_client(message: Message, space: Workspace) -> dict[str, Any]:
+    return {
+        "channel": message.channel,
+        "ts": message.ts,
+        "thread_ts": message.thread_ts,
+        "user": message.user,
+        "edited": message.edited,
+        "serial": message.serial,
+        "text": message.rendered(space.name_of),
+        "buttons": [
+            {"label": b.label, "action_id": b.action_id, "value": b.value, "confirm": b.confirm}
+            for b in message.buttons()
+        ],
+    }

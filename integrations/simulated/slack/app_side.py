@@ -1,0 +1,211 @@
+"""Slack's side towards the bot's app: slash commands, clicks and events, signed as Slack does."""
+
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+
+from integrations.simulated.server import Now
+from integrations.simulated.slack.messages import Message
+from integrations.simulated.slack.workspace import Workspace, as_object
+
+SLOWEST = 3.0
+"""Seconds after which Slack tells the person that the app did not answer."""
+
+
+@dataclass(frozen=True)
+class AppReply:
+    """What the app answered. `status` 0: nobody listened, or it took too long."""
+
+    status: int
+    text: str
+    seconds: float
+
+
+class AppSide:
+    """Posts to the app's request URL. `url` is set when the app listens."""
+
+    def __init__(self, space: Workspace, now: Now, secret: str) -> None:
+        self._space = space
+        self._now = now
+        self._secret = secret
+        self._serial = 0
+        self._session: aiohttp.ClientSession | None = None
+        self.url = ""
+        self.last: tuple[bytes, dict[str, str]] | None = None
+        """Body and headers of the last request, to be sent again."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def slash(
+        self, user: str, command: str, text: str, channel: str, *, team: str | None = None
+    ) -> AppReply:
+        """Send a slash command; an answer in its body is shown to that person only."""
+        reply = await self._form(
+            {
+                "token": "deprecated",
+                "team_id": team or self._space.team,
+                "team_domain": "quantivista",
+                "channel_id": channel,
+                "channel_name": self._space.name_of(channel),
+                "user_id": user,
+                "user_name": self._space.name_of(user),
+                "command": command,
+                "text": text,
+                "api_app_id": "A1",
+                "is_enterprise_install": "false",
+                "response_url": "http://127.0.0.1:9/response",
+                "trigger_id": self._id("trigger"),
+            }
+        )
+        self._show(user, channel, reply)
+        return reply
+
+    async def click(
+        self, user: str, channel: str, ts: str, action_id: str, value: str
+    ) -> AppReply:
+        """Press a button of a message."""
+        found = self._space.channel(channel).messages.get(ts)
+        message = found or next(m for m in self._space.ephemerals if m.ts == ts)
+        action = _action(message, action_id, value)
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user, "username": self._space.name_of(user), "team_id": self._space.team},
+            "api_app_id": "A1",
+            "token": "deprecated",
+            "container": {
+                "type": "message",
+                "message_ts": ts,
+                "channel_id": channel,
+                "is_ephemeral": message.user is not None,
+            },
+            "trigger_id": self._id("trigger"),
+            "team": {"id": self._space.team, "domain": "quantivista"},
+            "channel": {"id": channel, "name": self._space.name_of(channel)},
+            "message": as_object(message, with_metadata=False),
+            "state": {"values": {}},
+            "response_url": "http://127.0.0.1:9/response",
+            "actions": [action | {"action_ts": f"{time.time():.6f}", "block_id": "b1"}],
+        }
+        return await self._form({"payload": json.dumps(payload)})
+
+    async def mention(
+        self, user: str, channel: str, text: str, thread: str | None = None
+    ) -> AppReply:
+        """Say something to the bot, in a thread or not; the message appears in the channel."""
+        ts = self._space.next_ts(self._now())
+        said = f"<@UBOT> {text.removeprefix('@releasebot').strip()}"
+        message = Message(
+            channel=channel,
+            ts=ts,
+            text=said,
+            thread_ts=thread,
+            author=user,
+            serial=self._space.next_serial(),
+        )
+        self._space.channel(channel).messages[ts] = message
+        event: dict[str, Any] = {
+            "type": "app_mention",
+            "user": user,
+            "text": said,
+            "ts": ts,
+            "channel": channel,
+            "event_ts": ts,
+        }
+        if thread:
+            event["thread_ts"] = thread
+        body = {
+            "token": "deprecated",
+            "team_id": self._space.team,
+            "api_app_id": "A1",
+            "event": event,
+            "type": "event_callback",
+            "event_id": self._id("Ev"),
+            "event_time": int(time.time()),
+            "authorizations": [{"team_id": self._space.team, "user_id": "UBOT", "is_bot": True}],
+        }
+        return await self.send(json.dumps(body).encode(), "application/json")
+
+    async def again(self, *, retry: int | None = None) -> AppReply:
+        """Send the last request once more: the very bytes, or with Slack's retry headers."""
+        if self.last is None:
+            raise RuntimeError("nothing was sent yet")
+        body, headers = self.last
+        extra = {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
+        return await self._post(body, headers | (extra if retry else {}))
+
+    async def _form(self, fields: dict[str, str]) -> AppReply:
+        body = urlencode(fields).encode()
+        return await self.send(body, "application/x-www-form-urlencoded")
+
+    async def send(
+        self, body: bytes, content_type: str, *, secret: str | None = None, age: float = 0.0
+    ) -> AppReply:
+        """Sign and post a body; another secret forges it, an age makes it stale."""
+        stamp = str(int(time.time() - age))
+        base = b"v0:" + stamp.encode() + b":" + body
+        signature = hmac.new((secret or self._secret).encode(), base, hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": content_type,
+            "X-Slack-Request-Timestamp": stamp,
+            "X-Slack-Signature": f"v0={signature}",
+        }
+        self.last = (body, headers)
+        return await self._post(body, headers)
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> AppReply:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(SLOWEST)
+            self._session = aiohttp.ClientSession(timeout=timeout)
+        started = time.perf_counter()
+        try:
+            async with self._session.post(self.url, data=body, headers=headers) as answer:
+                text = await answer.text()
+                return AppReply(answer.status, _text_of(text), time.perf_counter() - started)
+        except (aiohttp.ClientError, TimeoutError):
+            return AppReply(0, "the app did not respond", time.perf_counter() - started)
+
+    def _show(self, user: str, channel: str, reply: AppReply) -> None:
+        """Show what the app answered at once to the one who asked."""
+        if not reply.text:
+            return
+        message = Message(
+            channel=channel,
+            ts=self._space.next_ts(self._now()),
+            text=reply.text,
+            user=user,
+            serial=self._space.next_serial(),
+        )
+        self._space.ephemerals.append(message)
+
+    def _id(self, kind: str) -> str:
+        self._serial += 1
+        return f"{kind}.{time.time_ns()}.{self._serial}"
+
+
+def _text_of(body: str) -> str:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return body
+    return str(parsed.get("text", "")) if isinstance(parsed, dict) else body
+
+
+def _action(message: Message, action_id: str, value: str) -> dict[str, Any]:
+    """Write the pressed element as Slack does: a button's value, or an overflow's option."""
+    for block in message.blocks:
+        for element in block.get("elements", []) if block["type"] == "actions" else []:
+            if element["action_id"] == action_id and element["type"] == "overflow":
+                text = {"type": "plain_text", "text": "Details"}
+                option = {"text": text, "value": value}
+                return {"type": "overflow", "action_id": action_id, "selected_option": option}
+    return {"type": "button", "action_id": action_id, "value": value}

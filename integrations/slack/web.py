@@ -1,0 +1,105 @@
+"""Calls Slack's Web API through the SDK, with one shared session, and translates its errors."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
+
+GONE = frozenset(
+    {
+        "message_not_found",
+        "cant_update_message",
+        "edit_window_closed",
+        "channel_not_found",
+        "is_archived",
+        "not_in_channel",
+        "user_not_in_channel",
+        "user_not_found",
+        "no_such_subteam",
+        "thread_not_found",
+    }
+)
+"""Errors that say: what was meant is not there (any more)."""
+
+NOT_ALLOWED = frozenset(
+    {"invalid_auth", "not_authed", "missing_scope", "account_inactive", "token_revoked",
+     "token_expired", "no_permission", "restricted_action", "not_allowed_token_type"}
+)  # fmt: skip
+
+BUSY = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable",
+     "request_timeout", "team_added_to_org"}
+)  # fmt: skip
+
+
+class SlackWeb:
+    """Two clients on one session: one that repeats lost connections, one that never does.
+
+    A repeated `chat.postMessage` would post twice; the caller looks for the message instead.
+    """
+
+    def __init__(self, token: str, base_url: str, seconds: float = 10.0) -> None:
+        self._token = token
+        self._base_url = base_url.rstrip("/") + "/"
+        self._seconds = seconds
+        self._session: aiohttp.ClientSession | None = None
+        self._once: AsyncWebClient | None = None
+        self._again: AsyncWebClient | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = self._once = self._again = None
+
+    def client(self, *, again: bool) -> AsyncWebClient:
+        """Give the client that repeats lost connections, or the one that does not."""
+        if self._session is None or self._once is None or self._again is None:
+            timeout = aiohttp.ClientTimeout(self._seconds)
+            self._session = aiohttp.ClientSession(timeout=timeout)
+            self._once = self._made([])
+            self._again = self._made([AsyncConnectionErrorRetryHandler(max_retry_count=1)])
+        return self._again if again else self._once
+
+    def _made(self, handlers: list[Any]) -> AsyncWebClient:
+        return AsyncWebClient(
+            token=self._token,
+            base_url=self._base_url,
+            timeout=int(self._seconds) or 1,
+            session=self._session,
+            retry_handlers=handlers,
+        )
+
+    async def read(self, call: Awaitable[Any], *, write: bool = False) -> Any:
+        """Await a call. A rate limit is never slept through here: the caller plans for it."""
+        try:
+            return await call
+        except SlackApiError as error:
+            raise translated(error, write=write) from error
+        except TimeoutError as error:
+            why = f"Slack didn't answer for {self._seconds:g} s"
+            raise TemporaryError(why, unknown=write) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TemporaryError("the connection to Slack failed", unknown=write) from error
+
+
+def translated(error: SlackApiError, *, write: bool) -> Exception:
+    """Translate by meaning: wait, gone, not allowed, refused."""
+    response = error.response
+    code = str(response.get("error") or response.status_code)
+    if code in BUSY or response.status_code == 429:  # noqa: PLR2004 - HTTP
+        headers = {key.lower(): value for key, value in (response.headers or {}).items()}
+        return TemporaryError(f"Slack says {code}", float(headers.get("retry-after", 5)))
+    if response.status_code >= 500:  # noqa: PLR2004 - HTTP
+        return TemporaryError(f"Slack answered {response.status_code}", unknown=write)
+    if code in GONE:
+        return MissingError(f"Slack: {code}")
+    if code in NOT_ALLOWED:
+        needed = f" (needs {response.get('needed')})" if response.get("needed") else ""
+        return ForbiddenError(f"Slack: {code}{needed}. `release-bot doctor` says more")
+    return PermanentError(f"Slack: {code}")

