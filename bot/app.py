@@ -234,6 +234,9 @@ def load_catalog(path: Path) -> catalog_file.Loaded:
     return catalog_file.parse_catalog(catalog_file.read_text(path), path.name)
 
 
+host_time = SystemClock().now
+"""The host's time, for what runs beside the app: the demo's simulated systems."""
+
 CatalogError = catalog_file.CatalogError
 catalog_schema = catalog_file.json_schema
 

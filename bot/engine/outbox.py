@@ -33,6 +33,9 @@ UPDATES_A_MINUTE = 45
 LINES_IN_ONE = 12
 """Most thread lines that go out as one message: a section holds 3,000 characters."""
 
+CARD_PACE = timedelta(seconds=1)
+"""Between two updates of one card that nobody waits for: what lies between is not shown."""
+
 GIVE_UP = 8
 """Tries for a message that Slack refuses for good reasons of its own."""
 
@@ -72,6 +75,7 @@ class Outbox:
     def __init__(self, world: World) -> None:
         self._world = world
         self._pace = Pace()
+        self._drawn_at: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -102,9 +106,10 @@ class Outbox:
         async with self._world.store.read() as session:
             due_cards = await cards.due(session, now)
             due_rows = await outbox.due(session, now)
+            held = await outbox.held_threads(session, now)
         whispers = [row for row in due_rows if row.kind == "whisper"]
         posts = [row for row in due_rows if row.kind == "post"]
-        threads = _by_thread([row for row in due_rows if row.kind == "line"])
+        threads = _by_thread([row for row in due_rows if row.kind == "line"], held)
         work = [self._whisper(row) for row in whispers]
         await asyncio.gather(*(self._guarded(w, [r.id]) for w, r in zip(work, whispers, strict=True)))
         for card in due_cards:
@@ -150,11 +155,7 @@ class Outbox:
 
     async def _card(self, card: CardRow) -> None:
         now = self._world.clock.now()
-        allowed = (
-            self._pace.post_at(card.channel, now)
-            if card.ts is None
-            else self._pace.update_at(now, urgent=card.urgent)
-        )
+        allowed = self._card_at(card, now)
         if allowed > now:
             await self._card_later(card, allowed)
             return
@@ -166,8 +167,16 @@ class Outbox:
             ts = await self._post_once(card.channel, message, card.attempts > 0)
         elif not await self._updated(card, ts, message):
             return
+        self._drawn_at[card.release_id] = now
         async with self._world.store.write() as session:
             await cards.sent(session, card.release_id, ts, card.wanted)
+
+    def _card_at(self, card: CardRow, now: datetime) -> datetime:
+        """When the card may go out."""
+        if card.ts is None:
+            return self._pace.post_at(card.channel, now)
+        soonest = now if card.urgent else self._drawn_at.get(card.release_id, now) + CARD_PACE
+        return max(soonest, self._pace.update_at(now, urgent=card.urgent))
 
     async def _card_later(self, card: CardRow, at: datetime) -> None:
         async with self._world.store.write() as session:
@@ -277,8 +286,12 @@ class Outbox:
             await outbox.later(session, ids, at)
 
 
-def _by_thread(rows: list[OutboxRow]) -> list[list[OutboxRow]]:
-    """Group waiting lines into messages: one release's together, a begun batch by itself."""
+def _by_thread(rows: list[OutboxRow], held: set[str]) -> list[list[OutboxRow]]:
+    """Group waiting lines into messages: one release's together, a begun batch by itself.
+
+    A thread is told in order: nothing of it goes out while an earlier line waits.
+    """
+    rows = [row for row in rows if row.release_id not in held]
 
     def key(row: OutboxRow) -> tuple[str, str]:
         return (row.release_id or "", row.batch or "")

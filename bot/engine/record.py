@@ -44,7 +44,8 @@ async def advance(
         )
     await say(session, after, lines, now)
     if looks_different(before, after) or lines:
-        await cards.want(session, after.id, after.asker.channel, now, urgent=by is not None)
+        urgent = by is not None or after.state is not before.state
+        await cards.want(session, after.id, after.asker.channel, now, urgent=urgent)
 
 
 async def say(

@@ -126,7 +126,10 @@ async def _settle_gates(  # noqa: PLR0913 - one decision and all that it is made
         need = rules.approvals.count
         have = len(yes_votes(votes, after.digest or ""))
         verdict = admit(gates, now, approved=have >= need and after.plan_text is not None)
-        after = _decided(after, verdict, gates, facts)
+        usual = await releases.usual_seconds(session, release.service, release.environment)
+        after = _decided(after, verdict, gates, facts).model_copy(
+            update={"expected_seconds": usual or _estimate(after)}
+        )
         await audit.append(
             session,
             AuditTag.GATES_EVALUATED,
@@ -150,7 +153,7 @@ async def _with_plan(
     if plan is None or plan.text() == release.plan_text:
         return release, []
     old = release.plan
-    after = release.model_copy(update={"plan_text": plan.text(), "expected_seconds": None})
+    after = release.model_copy(update={"plan_text": plan.text()})
     tag = AuditTag.PLAN_CHANGED if old else AuditTag.PLAN_MADE
     await audit.append(session, tag, release.id, now, digest=after.digest, plan=after.plan_text)
     voided = old is not None and bool(yes_votes(votes, release.digest or ""))
@@ -169,8 +172,6 @@ def _decided(
     if verdict.event is Event.GATES_PASSED and facts is not None:
         changes["progress"] = Progress(before=_slot_before(release, facts))
         changes["hand_patch"] = _hand_patch(release, facts)
-    if release.plan is not None:
-        changes["expected_seconds"] = release.expected_seconds or _estimate(release)
     return release.model_copy(update=changes)
 
 

@@ -28,7 +28,16 @@ async def put(  # noqa: PLR0913 - an address has these parts
     user: str | None = None,
     thread: str | None = None,
 ) -> None:
-    """Store a message to be sent once; a second one with the same key is dropped."""
+    """Store a message to be sent once; a second one with the same key is dropped.
+
+    A line waits at least as long as the lines before it in its thread.
+    """
+    due_at = now
+    if kind == "line":
+        waiting = await session.exec(
+            select(func.max(OutboxRow.due_at)).where(OutboxRow.release_id == release_id)
+        )
+        due_at = max(now, waiting.one() or now)
     await session.exec(
         insert_for(session)(OutboxRow)
         .values(
@@ -40,7 +49,7 @@ async def put(  # noqa: PLR0913 - an address has these parts
             thread=thread,
             body=message.model_dump_json(),
             created_at=now,
-            due_at=now,
+            due_at=due_at,
             attempts=0,
         )
         .on_conflict_do_nothing()
@@ -55,12 +64,14 @@ async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[Ou
     return list(found.all())
 
 
-async def pending_of_batch(session: AsyncSession, batch: str) -> list[OutboxRow]:
-    """List the lines that were to go out as one message."""
+async def held_threads(session: AsyncSession, now: datetime) -> set[str]:
+    """Name the releases in whose thread a line waits for later: newer ones wait behind it."""
     found = await session.exec(
-        select(OutboxRow).where(OutboxRow.batch == batch).order_by(col(OutboxRow.id))
+        select(OutboxRow.release_id)
+        .where(OutboxRow.kind == "line", col(OutboxRow.due_at) > now)
+        .distinct()
     )
-    return list(found.all())
+    return {release_id for release_id in found.all() if release_id is not None}
 
 
 async def bind(session: AsyncSession, ids: Iterable[int], batch: str) -> None:

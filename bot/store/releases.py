@@ -222,6 +222,21 @@ async def take_over_row(session: AsyncSession, release_id: str) -> None:
     )
 
 
+async def usual_seconds(
+    session: AsyncSession, service: str, environment: str, last: int = 8
+) -> int | None:
+    """Mean of how long the last successful releases took, in seconds; None: there were none."""
+    rows = await latest(
+        session, service=service, environment=environment, states=[State.SUCCEEDED], limit=last
+    )
+    took = [
+        (r.live_since - r.started_at).total_seconds()
+        for r in rows
+        if r.kind == "release" and r.live_since and r.started_at
+    ]
+    return round(sum(took) / len(took)) if took else None
+
+
 async def count_by_state(session: AsyncSession) -> dict[str, int]:
     """Count the releases that have not ended, by state."""
     found = await session.exec(

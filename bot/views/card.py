@@ -82,10 +82,14 @@ def state_line(card: Card) -> str:
 
 
 def _blocked(release: Release, asked: str, now: datetime) -> str:
-    detail = safe(release.detail or "a gate said no")
-    next_step = next((g.next_step for g in release.gates if g.sentence == release.detail), None)
     until = f" It waits until {moment(release.expires_at, now)}." if release.expires_at else ""
-    return f"✗ Not yet: {detail}{' ' + safe(next_step) if next_step else ''} {asked}{until}"
+    refuses = sum(1 for gate in release.gates if gate.status == "failed")
+    if any(gate.sentence == release.detail for gate in release.gates):
+        gates = f"{refuses} of {len(release.gates)} gates" if refuses else "a gate"
+        verb = "says no" if refuses == 1 else "say no" if refuses else "opens by itself later"
+        symbol = "✗" if refuses else "◷"
+        return f"{symbol} Not yet: {gates} {verb}. {asked}{until}"
+    return f"◷ Not yet: {safe(release.detail or 'it waits')} {asked}{until}"
 
 
 def _awaiting(card: Card, asked: str) -> str:

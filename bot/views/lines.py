@@ -174,7 +174,7 @@ def pod_trouble(slot: str, trouble: PodTrouble) -> str:
     """Say what is wrong with a pod, in the cluster's word and in ours."""
     meaning = _MEANING.get(trouble.word, "does not become ready")
     message = f": {trouble.message.rstrip('.')[:200]}" if trouble.message else ""
-    return f"{slot} pod {trouble.pod} {meaning} ({trouble.word}{message})."
+    return f"{slot.capitalize()} pod {trouble.pod} {meaning} ({trouble.word}{message})."
 
 
 _MEANING = {

@@ -1,0 +1,311 @@
+"""The command line: serve, demo, migrate, catalog, audit, doctor.
+
+Exit status 0: good; 1: something was found wrong; 2: misused.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+from pydantic import ValidationError
+
+from bot import demo as demo_
+from bot.app import App, CatalogError, catalog_schema, load_catalog
+from bot.domain.audit import verify as verify_chain
+from bot.domain.catalog import Catalog
+from bot.errors import StoreError
+from bot.ports import Finding
+from bot.settings import Settings, revealed
+from bot.store import audit as audit_store
+from bot.store import catalogs
+from bot.store.migrate import migrate as migrate_store
+from bot.store.session import Store
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__.split("\n\n")[0])
+catalog_cli = typer.Typer(no_args_is_help=True, help="Check the catalogue, draw it, describe it.")
+audit_cli = typer.Typer(no_args_is_help=True, help="Verify and export the record.")
+cli.add_typer(catalog_cli, name="catalog")
+cli.add_typer(audit_cli, name="audit")
+
+FileArgument = Annotated[
+    Path | None, typer.Argument(help="The catalogue; by default RELEASE_BOT_CATALOG.")
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    cli()
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except (ValidationError, OSError) as error:
+        for line in _problems(error):
+            typer.echo(line, err=True)
+        raise typer.Exit(2) from error
+
+
+def _problems(error: ValidationError | OSError) -> list[str]:
+    if isinstance(error, OSError):
+        return [f"{error.filename}: {error.strerror}"]
+    return [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+
+
+def _log(settings: Settings, stream: Any = sys.stderr) -> None:
+    as_json = settings.log_format == "json" or (
+        settings.log_format == "auto" and not stream.isatty()
+    )
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.format_exc_info] if as_json else []),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            getattr(logging, settings.log_level)
+        ),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+    )
+    # Libraries log tokens and bodies at their lower levels.
+    logging.basicConfig(level=logging.ERROR, stream=stream, format="%(name)s %(message)s")
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    try:
+        status = asyncio.run(work)
+    except (StoreError, OSError) as error:
+        typer.echo(f"{error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    raise typer.Exit(status)
+
+
+@cli.command()
+def serve() -> None:
+    """Run the bot. It answers while GitHub, Kubernetes or Slack are out of reach."""
+    settings = _settings()
+    _log(settings)
+    _run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    catalog = await _first_catalog(settings)
+    if catalog is None:
+        return 1
+    app = App(settings, catalog)
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    await app.start()
+    app.watch_catalog(settings.release_bot_catalog)
+    await ending.wait()
+    await app.stop()
+    return 0
+
+
+async def _first_catalog(settings: Settings) -> Catalog | None:
+    """Read the file; where it is broken, the last good one from the database will do."""
+    try:
+        return load_catalog(settings.release_bot_catalog).catalog
+    except CatalogError as error:
+        typer.echo(str(error), err=True)
+    store = Store(settings.database_url)
+    try:
+        await migrate_store(store)
+        async with store.read() as session:
+            last = await catalogs.newest(session)
+    finally:
+        await store.close()
+    if last is None:
+        typer.echo("There is no earlier catalogue to go on with. Mend the file.", err=True)
+    else:
+        typer.echo("Going on with the last good catalogue.", err=True)
+    return last
+
+
+@cli.command()
+def demo(
+    *,
+    play: Annotated[bool, typer.Option(help="Tell the whole story unattended.")] = False,
+    data: Annotated[Path | None, typer.Option(help="Leave database and logs here.")] = None,
+) -> None:
+    """Run the main job on simulated Slack, GitHub and Kubernetes, in this terminal."""
+    with tempfile.TemporaryDirectory(prefix="release-bot-") as scratch:
+        folder = data or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "bot.log").open("a", encoding="utf-8") as stream:
+            _log(Settings(log_format="json"), stream)
+            try:
+                asyncio.run(demo_.play(folder) if play else demo_.by_hand(folder))
+            except demo_.PlayError as error:
+                typer.echo(f"The play-through went wrong: {error}", err=True)
+                raise typer.Exit(1) from error
+            except KeyboardInterrupt:
+                raise typer.Exit(0) from None
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    settings = _settings()
+    _run(_migrate(settings))
+
+
+async def _migrate(settings: Settings) -> int:
+    store = Store(settings.database_url)
+    try:
+        await migrate_store(store)
+    finally:
+        await store.close()
+    typer.echo("The database is up to date.")
+    return 0
+
+
+@catalog_cli.command("check")
+def catalog_check(file: FileArgument = None) -> None:
+    """Say what is wrong with the catalogue, with line and column."""
+    path = file or _settings().release_bot_catalog
+    try:
+        loaded = load_catalog(path)
+    except CatalogError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    for warning in loaded.warnings:
+        typer.echo(f"{path}:{warning.line}:{warning.column}: warning: {warning.message}", err=True)
+    catalog = loaded.catalog
+    typer.echo(
+        f"{path}: good. {len(catalog.services)} services, {len(catalog.environments)} "
+        f"environments, fingerprint {loaded.fingerprint[:12]}."
+    )
+
+
+@catalog_cli.command("graph")
+def catalog_graph(file: FileArgument = None) -> None:
+    """Print the services and what they depend on, in Graphviz' language."""
+    path = file or _settings().release_bot_catalog
+    try:
+        catalog = load_catalog(path).catalog
+    except CatalogError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo("digraph services {\n  rankdir=LR;")
+    for name, service in catalog.services.items():
+        typer.echo(f'  "{name}" [group="{service.tier}"];')
+        for needed, constraint in service.depends_on.items():
+            typer.echo(f'  "{name}" -> "{needed}" [label="{constraint}"];')
+    typer.echo("}")
+
+
+@catalog_cli.command("schema")
+def catalog_schema_() -> None:
+    """Print the catalogue's JSON Schema, for editors."""
+    typer.echo(json.dumps(catalog_schema(), indent=2))
+
+
+@audit_cli.command("verify")
+def audit_verify() -> None:
+    """Walk the record's hash chain; name the first bad entry."""
+    _run(_verify(_settings()))
+
+
+async def _verify(settings: Settings) -> int:
+    store = Store(settings.database_url)
+    try:
+        async with store.read() as session:
+            head = await audit_store.head(session)
+            chain = [link async for link in audit_store.chain(session)]
+    finally:
+        await store.close()
+    fault = verify_chain(chain, head)
+    if fault is not None:
+        typer.echo(f"Entry {fault.seq} is bad: {fault.what}.", err=True)
+        return 1
+    typer.echo(f"The record is whole: {len(chain)} entries, head {head[1][:12]}.")
+    return 0
+
+
+@audit_cli.command("export")
+def audit_export() -> None:
+    """Print the record, one entry a line, as JSON."""
+    _run(_export(_settings()))
+
+
+async def _export(settings: Settings) -> int:
+    store = Store(settings.database_url)
+    try:
+        async with store.read() as session:
+            async for link in audit_store.chain(session):
+                typer.echo(link.model_dump_json())
+    finally:
+        await store.close()
+    return 0
+
+
+@cli.command()
+def doctor(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Check each connection and permission, and say how to mend what is missing."""
+    settings = _settings()
+    _log(settings)
+    _run(_doctor(settings, as_json=as_json))
+
+
+async def _doctor(settings: Settings, *, as_json: bool) -> int:
+    try:
+        catalog = load_catalog(settings.release_bot_catalog).catalog
+    except CatalogError as error:
+        typer.echo(str(error), err=True)
+        return 1
+    app = App(settings, catalog)
+    try:
+        findings = await app.doctor()
+    finally:
+        await app.close()
+    findings = [*_unset(settings), *findings]
+    if as_json:
+        typer.echo(json.dumps([f.model_dump() for f in findings], indent=2))
+    else:
+        for finding in findings:
+            mark = "✓" if finding.good else "✗"
+            remedy = f"\n    {finding.remedy}" if finding.remedy else ""
+            typer.echo(f"{mark} {finding.subject}: {finding.sentence}{remedy}")
+    return 0 if all(f.good for f in findings) else 1
+
+
+def _unset(settings: Settings) -> list[Finding]:
+    wanted = {
+        "SLACK_BOT_TOKEN": settings.slack_bot_token,
+        "SLACK_SIGNING_SECRET": settings.slack_signing_secret,
+        "GITHUB_WEBHOOK_SECRET": settings.github_webhook_secret,
+    }
+    return [
+        Finding(
+            good=False,
+            subject="Settings",
+            sentence=f"{name} is not set.",
+            remedy="README, Connect the real systems, says where it comes from.",
+        )
+        for name, value in wanted.items()
+        if revealed(value) is None
+    ]
+
+
+if __name__ == "__main__":
+    main()
