@@ -75,9 +75,7 @@ def _log(settings: Settings, stream: Any = sys.stderr) -> None:
             *([structlog.processors.format_exc_info] if as_json else []),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            getattr(logging, settings.log_level)
-        ),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level)),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
     )
     # Libraries log tokens and bodies at their lower levels.
@@ -258,9 +256,7 @@ async def _export(settings: Settings) -> int:
 
 
 @cli.command()
-def doctor(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check each connection and permission, and say how to mend what is missing."""
     settings = _settings()
     _log(settings)

@@ -59,7 +59,7 @@ Wrap = Callable[[Outside], Outside]
 class App:
     """One process: made by `build`, then `start`, then `stop`."""
 
-    def __init__(  # noqa: PLR0913 - the composition root composes
+    def __init__(
         self,
         settings: Settings,
         catalog: Catalog,
@@ -77,7 +77,9 @@ class App:
             clock = self._server_clock = ServerClock(self.store.server_time)
         self.clock: Clock = clock or SystemClock()
         self.slack = _chat(settings, catalog, self.clock, io_seconds)
-        self.github = GitHubHost(settings.github_api_url, _credentials(settings), seconds=io_seconds)
+        self.github = GitHubHost(
+            settings.github_api_url, _credentials(settings), seconds=io_seconds
+        )
         self.kubernetes = KubernetesCluster(settings.kubeconfig, self.clock, seconds=io_seconds)
         outside = Outside(self.slack, self.github, self.kubernetes)
         self.outside = wrap(outside) if wrap else outside
@@ -223,9 +225,7 @@ class App:
             await migrate(self.store)
         except TemporaryError as error:
             remedy = "Check DATABASE_URL, and that the server runs."
-            return [
-                Finding(good=False, subject="Database", sentence=f"{error}", remedy=remedy)
-            ]
+            return [Finding(good=False, subject="Database", sentence=f"{error}", remedy=remedy)]
         return [Finding(good=True, subject="Database", sentence="Reachable and up to date.")]
 
 
@@ -268,5 +268,3 @@ def _repositories(catalog: Catalog) -> dict[str, set[str]]:
         if service.smoke is not None:
             wanted.add(service.smoke.workflow)
     return found
-
-

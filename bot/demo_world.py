@@ -40,7 +40,10 @@ Where = tuple[str, str]
 
 
 def seed(
-    catalog: Catalog, slack: SimulatedSlack, github: SimulatedGitHub, kubernetes: SimulatedKubernetes
+    catalog: Catalog,
+    slack: SimulatedSlack,
+    github: SimulatedGitHub,
+    kubernetes: SimulatedKubernetes,
 ) -> dict[Where, tuple[str, str]]:
     """Fill all three; returns version and image by service and environment, for the ledger."""
     for name, user in PEOPLE.items():

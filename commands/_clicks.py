@@ -55,5 +55,3 @@ async def handle_click(request: DecisionRequest | DetailsRequest, ctx: Context) 
             return await decide.mended(request.release_id)
         case "repaired":
             return await decide.repaired(request.release_id)
-
-

@@ -45,8 +45,8 @@ class Words:
         """Give the plain words; raises UserError where there are too few or too many."""
         if least <= len(self.plain) <= most:
             return self.plain
-        much = "too many words" if len(self.plain) > most else "words are missing"
-        raise UserError(f"That has {much}. Say `/release {usage}`.", Reason.NOT_UNDERSTOOD)
+        wrong = "That has too many words." if len(self.plain) > most else "Some words are missing."
+        raise UserError(f"{wrong} Say `/release {usage}`.", Reason.NOT_UNDERSTOOD)
 
 
 def take_apart(text: str, with_value: Iterable[str] = ("strategy", "reason", "comment")) -> Words:

@@ -25,7 +25,9 @@ async def handle(request: HelpRequest, ctx: Context) -> Answer:
     rows = [(f"/release {usage}", what) for usage, what in ctx.verbs.items()]
     if request.verb is None:
         return answers.help_all(rows)
-    verbs = {usage.split()[0].lower(): (f"/release {usage}", what) for usage, what in ctx.verbs.items()}
+    verbs = {
+        usage.split()[0].lower(): (f"/release {usage}", what) for usage, what in ctx.verbs.items()
+    }
     verbs["release"] = rows[0]
     if request.verb not in verbs:
         guess = closest(verbs, request.verb)

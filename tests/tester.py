@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from bot.app import App, Wrap
 from bot.domain.audit import verify
@@ -27,10 +28,11 @@ from tests.virtual import VirtualClock
 ANA, BEN, CY, DAN, EVE = "U0ANA", "U0BEN", "U0CY", "U0DAN", "U0EVE"
 NAMES = {ANA: "ana", BEN: "ben", CY: "cy", DAN: "dan", EVE: "eve"}
 CHANNEL = "C0REL"
+Traffic = Literal["service", "gateway"]
 REPO = "quantivista/platform"
 CATALOG = (Path(__file__).parent / "catalog.yaml").read_text()
 
-STUCK = 400
+STUCK = 2000
 """Turns after which a test is told that nothing happens any more."""
 
 
@@ -70,20 +72,19 @@ class World:
         github.seed_release(
             REPO, "v2.1.0", commits=commits, checks=("unit-tests", "e2e"), annotated=True
         )
-        github.add_workflow(
-            REPO, Workflow("deploy.yml", duration=30, on_success=self._deployed)
-        )
+        github.add_workflow(REPO, Workflow("deploy.yml", duration=30, on_success=self._deployed))
         github.add_workflow(REPO, Workflow("smoke.yml", duration=10, junit=(42, 0, 0)))
         for namespace in ("staging", "production"):
             running = "v2.1.0" if namespace == "staging" else "v2.0.5"
-            for service, kind in (("payments", "service"), ("orders", "gateway")):
+            kinds: tuple[tuple[str, Traffic], ...] = (("payments", "service"), ("orders", "gateway"))
+            for service, kind in kinds:
                 seeding.seed_blue_green(
                     cluster,
                     namespace,
                     service,
                     f"quantivista/{service}:{running}",
                     other_image=f"quantivista/{service}:v1.9.0",
-                    traffic=kind,  # type: ignore[arg-type]
+                    traffic=kind,
                 )
             seeding.seed_blue_green(cluster, namespace, "config", "quantivista/config:v1.9.0")
 
@@ -115,12 +116,12 @@ class Bot:
     async def start(self) -> "Bot":
         kubeconfig = self.world.kubernetes.kubeconfig(self.folder / "kubeconfig", ["main"])
         settings = Settings(
-            slack_bot_token=self.world.slack.token,  # type: ignore[arg-type]
-            slack_signing_secret="shh",  # type: ignore[arg-type]
+            slack_bot_token=self.world.slack.token,
+            slack_signing_secret="shh",
             slack_api_url=f"{self.world.slack.url}/api/",
-            github_token="t",  # type: ignore[arg-type]
+            github_token="t",
             github_api_url=self.world.github.url,
-            github_webhook_secret="hook",  # type: ignore[arg-type]
+            github_webhook_secret="hook",
             kubeconfig=str(kubeconfig),
             database_url=self.database,
             port=0,
@@ -261,7 +262,7 @@ class Bot:
     async def passes(self, duration: timedelta) -> None:
         """Let that much time pass, doing what falls due on the way."""
         end = self.world.clock.now() + duration
-        for _ in range(STUCK * 10):
+        for _ in range(STUCK):
             due = await self._next()
             if due is None or due > end:
                 break
@@ -284,31 +285,35 @@ class Bot:
         return next(r for r in found if r.id == release_id)
 
     def card_message(self, release: str | None = None) -> Message:
-        roots = [m for m in self.world.slack.space.roots(CHANNEL) if m.author == "bot"]
+        roots = self._cards()
         if release is not None:
-            roots = [m for m in roots if release in m.text]
+            roots = [m for m in roots if release in m.text.split("\n")[0]]
         assert roots, "there is no card"
         return roots[-1]
 
+    def _cards(self) -> list[Message]:
+        roots = self.world.slack.space.roots(CHANNEL)
+        return [m for m in roots if m.author == "bot" and "· rel-" in m.text]
+
     def card(self, release: str | None = None) -> str:
         """The newest card as a person reads it."""
-        return self.card_message(release).rendered(lambda key: NAMES.get(key, key))
+        return self.card_message(release).rendered(self.world.slack.space.name_of)
 
     def thread(self, release: str | None = None) -> str:
         """The thread under a card."""
-        roots = [m for m in self.world.slack.space.roots(CHANNEL) if m.author == "bot"]
+        roots = self._cards()
         if release is not None:
-            roots = [m for m in roots if release in m.text]
+            roots = [m for m in roots if release in m.text.split("\n")[0]]
         if not roots:
             return "(no card)"
         replies = self.world.slack.space.replies(CHANNEL, roots[-1].ts)
         said = [m for m in replies if m.author == "bot"]
-        return "\n".join(m.rendered(lambda key: NAMES.get(key, key)) for m in said)
+        return "\n".join(m.rendered(self.world.slack.space.name_of) for m in said)
 
     def told(self, user: str = ANA) -> str:
         """What was shown to one person only, last."""
         own = [m for m in self.world.slack.space.ephemerals if m.user == user]
-        return own[-1].rendered(lambda key: NAMES.get(key, key)) if own else ""
+        return own[-1].rendered(self.world.slack.space.name_of) if own else ""
 
     def live(self, service: str, namespace: str = "production") -> str | None:
         return seeding.live_slot(self.world.kubernetes.cluster, namespace, service)

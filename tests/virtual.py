@@ -24,7 +24,9 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._count += 1
-        heapq.heappush(self._sleepers, (self.moment + timedelta(seconds=seconds), self._count, future))
+        heapq.heappush(
+            self._sleepers, (self.moment + timedelta(seconds=seconds), self._count, future)
+        )
         await future
 
     def next_sleeper(self) -> datetime | None:

@@ -89,7 +89,9 @@ def verify(chain: Iterable[Chained], head: tuple[int, str]) -> Fault | None:
             return fault
         previous = link.hash
     if (seq, previous) != head:
-        return Fault(seq=seq + 1, what=f"the head row names entry {head[0]}, the chain ends at {seq}")
+        return Fault(
+            seq=seq + 1, what=f"the head row names entry {head[0]}, the chain ends at {seq}"
+        )
     return None
 
 

@@ -15,7 +15,6 @@ from bot.domain.durations import Duration
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
 
-
 Slot = Literal["blue", "green"]
 StrategyKind = Literal["blue-green", "canary", "rolling", "workflow"]
 
@@ -255,13 +254,17 @@ def merge_defaults(raw: dict[str, Any]) -> dict[str, Any]:
     for section in ("services", "environments"):
         base, entries = defaults.get(section), raw.get(section)
         if isinstance(base, dict) and isinstance(entries, dict):
-            merged[section] = {name: _overlay(base, entry) for name, entry in entries.items()}
+            merged[section] = {
+                name: base if entry is None else _overlay(base, entry)
+                for name, entry in entries.items()
+            }
     return merged
 
 
 def _overlay(base: Any, over: Any) -> Any:
+    # An empty value is a choice too: `smoke:` says that this service has none.
     if not isinstance(base, dict) or not isinstance(over, dict):
-        return base if over is None else over
+        return over
     # Ways to deploy exclude each other, so a service's own choice replaces the default whole.
     return base | {
         key: value if key == "deploy" or key not in base else _overlay(base[key], value)

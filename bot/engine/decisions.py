@@ -106,9 +106,7 @@ class Decisions:
             )
             if not await approvals.insert(session, vote):
                 raise UserError("You approved this plan already.", Reason.ALREADY_SAID)
-            have = len(
-                yes_votes(await approvals.of(session, release_id), fresh.digest or "")
-            )
+            have = len(yes_votes(await approvals.of(session, release_id), fresh.digest or ""))
             need = fresh.rules.approvals.count
             await self._note(
                 session,
@@ -205,9 +203,7 @@ class Decisions:
                 raise refusals.too_late(fresh, "roll back" if kind == "rollback" else "cancel")
             if fresh.state is State.ROLLING_BACK:
                 raise UserError(f"{release_id} is going back already.", Reason.ALREADY_SAID)
-            tag = (
-                AuditTag.ROLLBACK_ASKED if kind == "rollback" else AuditTag.RELEASE_CANCELLED
-            )
+            tag = AuditTag.ROLLBACK_ASKED if kind == "rollback" else AuditTag.RELEASE_CANCELLED
             await self._note(session, tag, release_id)
             await self._wish(session, release_id, "rollback")
             return None
@@ -228,9 +224,7 @@ class Decisions:
                 raise refusals.under_way(undone) from None
             await cards.want(session, rollback.id, self._asker.channel, self._now, urgent=True)
             await cards.want(session, undone.id, undone.asker.channel, self._now, urgent=True)
-            await self._note(
-                session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id
-            )
+            await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)
             return None
@@ -325,9 +319,7 @@ class Decisions:
         """Say that the cause of a rollback is mended: the lock on the target is lifted."""
         release = await self._release(release_id)
         env = self._environment(release.environment)
-        await self._must(
-            env.rights.rollback, release.service, f"lift the lock of {release.id}"
-        )
+        await self._must(env.rights.rollback, release.service, f"lift the lock of {release.id}")
 
         async def store(session: Session) -> Message | None:
             fresh = await self._locked(session, release_id)
@@ -363,9 +355,7 @@ class Decisions:
     async def adopt(self, service: str, version: str, environment: str) -> Change:
         """Record on a person's word which version runs there."""
         env = self._environment(environment)
-        await self._must(
-            _approvers(env), service, f"adopt a version of {service} in {environment}"
-        )
+        await self._must(_approvers(env), service, f"adopt a version of {service} in {environment}")
         image, slot = await self._what_runs(service, environment)
 
         async def store(session: Session) -> Message | None:

@@ -5,13 +5,13 @@ Called by the working tick when the last step of a track is done, and by `repair
 
 from datetime import datetime, timedelta
 
-
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
 from bot.domain.facts import LockFact
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
+from bot.domain.versions import bare
 from bot.engine import record
 from bot.store import audit, cards, ledger, releases, targets
 from bot.store.session import Session
@@ -120,7 +120,8 @@ async def _live_now(
 
 
 async def _lock(session: Session, release: Release, now: datetime) -> None:
-    why = release.detail or f"{release.version} was rolled back"
+    bad = release.plan_previous if release.kind == "rollback" else release.version
+    why = release.detail or f"{bare(bad or 'the version')} was taken back"
     lock = LockFact(holder=release.id, why=why.rstrip("."), by=release.acted_by, since=now)
     await targets.lock(session, (release.service, release.environment), lock)
     await audit.append(

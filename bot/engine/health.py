@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -24,10 +25,16 @@ class ProcessHealth:
         self._loops: list[asyncio.Task[None]] = []
         self._registry = CollectorRegistry()
         self.commands = Counter(
-            "release_bot_commands", "Commands and clicks accepted", ["kind"], registry=self._registry
+            "release_bot_commands",
+            "Commands and clicks accepted",
+            ["kind"],
+            registry=self._registry,
         )
         self._releases = Gauge(
-            "release_bot_releases", "Releases that have not ended", ["state"], registry=self._registry
+            "release_bot_releases",
+            "Releases that have not ended",
+            ["state"],
+            registry=self._registry,
         )
         self._mail = Gauge(
             "release_bot_outbox_age_seconds", "Age of the oldest unsent message",
@@ -63,11 +70,9 @@ class ProcessHealth:
     async def sample(self) -> None:
         """Read the gauges from the database, again and again, until cancelled."""
         while True:
-            try:
+            # Where the database is away, the gauges keep their last values.
+            with suppress(TemporaryError):
                 await self._read()
-            except TemporaryError:
-                # The next sample will tell; the gauges keep their last values meanwhile.
-                pass
             await asyncio.sleep(SAMPLE_SECONDS)
 
     async def _read(self) -> None:

@@ -187,4 +187,3 @@ class Inbox:
         except TemporaryError as error:
             # Its lease runs out, and whoever is alive then takes it up.
             log.warning("command_left", key=invocation.key, error=str(error))
-

@@ -111,7 +111,9 @@ class Outbox:
         posts = [row for row in due_rows if row.kind == "post"]
         threads = _by_thread([row for row in due_rows if row.kind == "line"], held)
         work = [self._whisper(row) for row in whispers]
-        await asyncio.gather(*(self._guarded(w, [r.id]) for w, r in zip(work, whispers, strict=True)))
+        await asyncio.gather(
+            *(self._guarded(w, [r.id]) for w, r in zip(work, whispers, strict=True))
+        )
         for card in due_cards:
             await self._guarded_card(card)
         for rows in threads:
@@ -164,7 +166,7 @@ class Outbox:
             return
         ts = card.ts
         if ts is None:
-            ts = await self._post_once(card.channel, message, card.attempts > 0)
+            ts = await self._post_once(card.channel, message, tried=card.attempts > 0)
         elif not await self._updated(card, ts, message):
             return
         self._drawn_at[card.release_id] = now
@@ -192,13 +194,9 @@ class Outbox:
         key = f"card:{card.release_id}:{card.posting}"
         return self._view(release, votes, newer).model_copy(update={"key": key})
 
-    def _view(
-        self, release: Release, votes: tuple[Approval, ...], newer: str | None
-    ) -> Message:
+    def _view(self, release: Release, votes: tuple[Approval, ...], newer: str | None) -> Message:
         return card_view.draw(
-            card_view.Card(
-                release=release, votes=votes, newer=newer, now=self._world.clock.now()
-            )
+            card_view.Card(release=release, votes=votes, newer=newer, now=self._world.clock.now())
         )
 
     async def _updated(self, card: CardRow, ts: str, message: Message) -> bool:
@@ -214,7 +212,7 @@ class Outbox:
         return True
 
     async def _post_once(
-        self, channel: str, message: Message, tried: bool, thread: str | None = None
+        self, channel: str, message: Message, thread: str | None = None, *, tried: bool
     ) -> str:
         """Post; after an earlier try of unknown outcome, look for the message first."""
         if tried and message.key is not None:
@@ -241,7 +239,7 @@ class Outbox:
         text = "\n".join(Message.model_validate_json(row.body).text for row in rows)
         message = card_view.thread_message(text).model_copy(update={"key": batch})
         tried = first.batch is not None or first.attempts > 0
-        await self._post_once(first.channel, message, tried, thread)
+        await self._post_once(first.channel, message, thread, tried=tried)
         await self._sent(ids)
 
     async def _thread_of(self, release_id: str | None) -> str | None:
@@ -259,7 +257,7 @@ class Outbox:
             await self._rows_later(ids, allowed)
             return
         message = Message.model_validate_json(row.body).model_copy(update={"key": row.key})
-        await self._post_once(row.channel, message, row.attempts > 0, row.thread)
+        await self._post_once(row.channel, message, row.thread, tried=row.attempts > 0)
         await self._sent(ids)
 
     async def _whisper(self, row: OutboxRow) -> None:
@@ -303,5 +301,3 @@ def _by_thread(rows: list[OutboxRow], held: set[str]) -> list[list[OutboxRow]]:
         size = len(members) if begun else LINES_IN_ONE
         groups += [members[i : i + size] for i in range(0, len(members), size)]
     return sorted(groups, key=lambda group: group[0].id or 0)
-
-

@@ -23,7 +23,7 @@ def named_in(catalog: Catalog) -> frozenset[str]:
     return frozenset(catalog.people) | {user for group in groups for user in group.users}
 
 
-async def roles_of(  # noqa: PLR0913 - a right is a person's, for a service, at a place
+async def roles_of(
     world: World,
     user: str,
     wanted: Iterable[str],
@@ -58,9 +58,7 @@ def _group(catalog: Catalog, role: str, service: str) -> Group | None:
     return catalog.roles.get(role)
 
 
-def _directly(
-    catalog: Catalog, role: str, user: str, service: str, requester: str | None
-) -> bool:
+def _directly(catalog: Catalog, role: str, user: str, service: str, requester: str | None) -> bool:
     if role == "everyone":
         return True
     if role == "requester":

@@ -79,9 +79,7 @@ class Reconciler:
                 started += 1
         return started
 
-    def _start(
-        self, group: dict[str, asyncio.Task[None]], release_id: str, *, force: bool
-    ) -> None:
+    def _start(self, group: dict[str, asyncio.Task[None]], release_id: str, *, force: bool) -> None:
         task = asyncio.create_task(self._guarded(release_id, force=force))
         group[release_id] = task
         task.add_done_callback(lambda _: self._ended(group, release_id))

@@ -6,7 +6,6 @@ Every tick and decision writes through here, so what was said and what was done 
 from collections.abc import Sequence
 from datetime import datetime
 
-
 from bot.domain.audit import AuditTag
 from bot.domain.releases import Release
 from bot.ports import Message
@@ -16,7 +15,7 @@ from bot.store.session import Session
 Data = dict[str, str | int | bool | None]
 
 
-async def advance(
+async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     session: Session,
     before: Release,
     after: Release,
@@ -48,9 +47,7 @@ async def advance(
         await cards.want(session, after.id, after.asker.channel, now, urgent=urgent)
 
 
-async def say(
-    session: Session, release: Release, lines: Sequence[str], now: datetime
-) -> None:
+async def say(session: Session, release: Release, lines: Sequence[str], now: datetime) -> None:
     """Add lines to the release's thread."""
     seq, _ = await audit.head(session)
     for number, line in enumerate(lines):

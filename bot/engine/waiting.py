@@ -5,7 +5,6 @@ They change nothing outside. A release whose gates and approvals suffice becomes
 
 from datetime import datetime
 
-
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
 from bot.domain.audit import AuditTag
 from bot.domain.facts import Facts, Known
@@ -21,8 +20,8 @@ from bot.engine import record
 from bot.engine.facts import gather, version_as_tagged
 from bot.engine.world import World
 from bot.store import approvals, audit, leases, releases
-from bot.store.session import Session
 from bot.store.leases import Lease
+from bot.store.session import Session
 from bot.views import lines
 
 
@@ -109,7 +108,7 @@ def _spelled(release: Release, rules: Rules, facts: Facts) -> Release:
     return release.model_copy(update={"request": request})
 
 
-async def _settle_gates(  # noqa: PLR0913 - one decision and all that it is made from
+async def _settle_gates(
     world: World,
     lease: Lease,
     release: Release,
@@ -117,7 +116,7 @@ async def _settle_gates(  # noqa: PLR0913 - one decision and all that it is made
     seen: tuple[Facts, Plan | None] | None,
     gates: tuple[GateResult, ...],
 ) -> None:
-    facts, plan = seen if seen else (None, None)
+    facts, plan = seen or (None, None)
     now = world.clock.now()
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
@@ -203,7 +202,7 @@ def _said(before: Release, after: Release, verdict: Admission) -> list[str]:
     return [lines.blocked(verdict.detail)] if news and verdict.detail else []
 
 
-async def _store(  # noqa: PLR0913 - before, after and why
+async def _store(
     session: Session,
     before: Release,
     after: Release,

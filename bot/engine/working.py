@@ -6,7 +6,6 @@ it. It returns when it has to wait for something, or when the release has ended.
 
 from datetime import datetime, timedelta
 
-
 from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
@@ -18,9 +17,9 @@ from bot.engine.steps import STEPS
 from bot.engine.steps.work import Work
 from bot.engine.world import World
 from bot.errors import ConflictError, PermanentError, TemporaryError
-from bot.store import audit, leases, ledger, releases, targets, wishes
-from bot.store.session import Session
+from bot.store import audit, leases, ledger, releases, targets
 from bot.store.leases import Lease
+from bot.store.session import Session
 from bot.views import lines
 
 SHORT_WAIT = timedelta(seconds=1)
@@ -261,5 +260,3 @@ async def _stuck(work: Work, before: Release, sentence: str) -> bool:
     said = [*work.said, *([lines.attention(sentence, undoing.by_hand(after))] if news else [])]
     await _write(work, before, after, work.now + FAULT_WAIT, said)
     return False
-
-

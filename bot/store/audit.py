@@ -21,7 +21,7 @@ from bot.store.tables import AuditHeadRow, AuditRow, PersonRow
 _PAGE = 500
 
 
-async def append(  # noqa: PLR0913 - an entry has these parts
+async def append(
     session: AsyncSession,
     tag: AuditTag,
     subject: str,
@@ -93,7 +93,10 @@ async def chain(session: AsyncSession) -> AsyncIterator[Chained]:
     after = -1
     while True:
         rows = await session.exec(
-            select(AuditRow).where(col(AuditRow.seq) > after).order_by(col(AuditRow.seq)).limit(_PAGE)
+            select(AuditRow)
+            .where(col(AuditRow.seq) > after)
+            .order_by(col(AuditRow.seq))
+            .limit(_PAGE)
         )
         page = rows.all()
         for row in page:

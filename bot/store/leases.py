@@ -122,9 +122,7 @@ async def release_all(session: AsyncSession, owner: str) -> None:
     """Give back every lease of this process, so that another need not wait for it."""
     for table in (ReleaseRow, TargetRow):
         await session.exec(
-            update(table)
-            .where(col(table.lease_owner) == owner)
-            .values(lease_until=None)
+            update(table).where(col(table.lease_owner) == owner).values(lease_until=None)
         )
 
 

@@ -1,4 +1,4 @@
-"""Brings the database to the schema of this version. Two processes that start at once do it once."""
+"""Brings the database to this version's schema. Two processes that start at once do it once."""
 
 import asyncio
 from pathlib import Path
@@ -26,15 +26,16 @@ def config(connection: Connection | None = None) -> Config:
 
 
 async def migrate(store: Store) -> None:
-    """Run what is missing. Waits for a database that is not there yet; raises StoreError at last."""
+    """Run what is missing. Waits for a database that isn't there yet; StoreError at last."""
     for attempt in range(TRIES):
         try:
             await _upgrade(store)
-            return
         except (StoreError, OSError) as error:
             if attempt == TRIES - 1:
                 raise StoreError(f"the database can't be migrated: {error}") from error
             await asyncio.sleep(1.0)
+        else:
+            return
 
 
 async def _upgrade(store: Store) -> None:

@@ -59,7 +59,10 @@ async def put(  # noqa: PLR0913 - an address has these parts
 async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[OutboxRow]:
     """List what is to be sent, oldest first."""
     found = await session.exec(
-        select(OutboxRow).where(col(OutboxRow.due_at) <= now).order_by(col(OutboxRow.id)).limit(limit)
+        select(OutboxRow)
+        .where(col(OutboxRow.due_at) <= now)
+        .order_by(col(OutboxRow.id))
+        .limit(limit)
     )
     return list(found.all())
 
@@ -84,9 +87,7 @@ async def bind(session: AsyncSession, ids: Iterable[int], batch: str) -> None:
 async def sent(session: AsyncSession, ids: Iterable[int], now: datetime) -> None:
     """Mark as sent."""
     await session.exec(
-        update(OutboxRow)
-        .where(col(OutboxRow.id).in_(list(ids)))
-        .values(due_at=None, sent_at=now)
+        update(OutboxRow).where(col(OutboxRow.id).in_(list(ids))).values(due_at=None, sent_at=now)
     )
 
 

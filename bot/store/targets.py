@@ -1,7 +1,5 @@
 """Locks on targets: after a rollback the target is held until its cause is mended."""
 
-from datetime import datetime
-
 from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession

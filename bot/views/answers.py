@@ -129,9 +129,7 @@ def place_status(place: Place, latest: Sequence[Release], now: datetime) -> Mess
     if lock:
         by = f" by {person(lock.by)}" if lock.by else ""
         lines.append(f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}.")
-    lines += [
-        f"{safe(headline(r))}: {state_line(Card(release=r, now=now))}" for r in latest[:3]
-    ]
+    lines += [f"{safe(headline(r))}: {state_line(Card(release=r, now=now))}" for r in latest[:3]]
     return plain("\n".join(lines))
 
 
@@ -207,13 +205,15 @@ def approve_first(release: Release) -> Message:
     if release.gates:
         parts.append(blocks.section(gate_lines(release.gates, diff=release.diff, whole=True)))
     if plan:
-        parts.append(blocks.section(f"Plan {short_digest(release.digest or '')}: {steps_words(plan)}."))
+        parts.append(
+            blocks.section(f"Plan {short_digest(release.digest or '')}: {steps_words(plan)}.")
+        )
     parts.append(
         blocks.actions([blocks.button("Approve", "release:approve", value, style="primary")])
     )
     digest = short_digest(release.digest or "")
     return Message(
-        text=f"{safe(headline(release))}: press Approve, or `/release approve {release.id} {digest}`",
+        text=f"{safe(headline(release))}: `/release approve {release.id} {digest}` says yes",
         blocks=tuple(parts),
     )
 

@@ -151,7 +151,9 @@ def _ended(release: Release, now: datetime) -> str:
             return _succeeded(release, now)
         case State.ROLLED_BACK:
             plan = release.plan
-            back = f" {bare(plan.previous)} serves on {plan.live}." if plan and plan.previous else ""
+            back = (
+                f" {bare(plan.previous)} serves on {plan.live}." if plan and plan.previous else ""
+            )
             return f"↩ Rolled back{by} at {at}.{why}{back}"
         case State.FAILED:
             return f"✗ Failed at {at}, before traffic moved.{why}"
@@ -340,5 +342,3 @@ def thread_message(text: str) -> Message:
 def unfolded(gates: tuple[GateResult, ...]) -> str:
     """List every gate, for Details."""
     return gate_lines(gates, diff=None, whole=True)
-
-

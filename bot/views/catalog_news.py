@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from bot.domain.catalog_changes import Change
 from bot.ports import Message
 from bot.views import blocks
-from bot.views.words import safe
+from bot.views.words import count, safe
 
 MOST = 10
 
 
 def changed(changes: Sequence[Change]) -> Message:
     """List the changes, the first ten of many."""
-    head = f"! The catalogue changed people, rights or policy: {len(changes)} changes."
+    head = f"! The catalogue changed people, rights or policy: {count(len(changes), 'change')}."
     rows = [f"• `{safe(c.path)}`: {safe(c.before or 'nothing')} → {safe(c.after or 'nothing')}"
             for c in changes[:MOST]]  # fmt: skip
     more = [f"{len(changes) - MOST} more are on the record."] if len(changes) > MOST else []

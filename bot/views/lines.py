@@ -156,7 +156,9 @@ def resumed(user: str) -> str:
 
 def attention(sentence: str, command: str) -> str:
     """A rollback can't finish."""
-    return f"! The rollback can't finish: {safe(sentence)} It keeps trying. By hand: `{safe(command)}`"
+    return (
+        f"! The rollback can't finish: {safe(sentence)} It keeps trying. By hand: `{safe(command)}`"
+    )
 
 
 def repaired(user: str, sentence: str) -> str:

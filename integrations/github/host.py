@@ -132,9 +132,7 @@ class GitHubHost:
             return Scan(status="missing")
         alerts: dict[int, Json] = {}
         for ref in sorted(refs):
-            rows = await self._pool.pages(
-                f"{base}/alerts", None, MOST_ROWS, state="open", ref=ref
-            )
+            rows = await self._pool.pages(f"{base}/alerts", None, MOST_ROWS, state="open", ref=ref)
             alerts |= {row["number"]: row for row in rows}
         counts = _counted(alerts.values(), path)
         url = next((a["html_url"] for a in alerts.values()), None)
@@ -279,4 +277,3 @@ def _run(row: Any) -> Run:
         started_at=row.get("run_started_at"),
         ended_at=row.get("updated_at") if ended else None,
     )
-

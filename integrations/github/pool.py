@@ -85,9 +85,7 @@ class Pool:
             page += 1
         return rows[:most]
 
-    def _ask(
-        self, api: Requester, verb: str, path: str, query: dict[str, Any], body: Json
-    ) -> Json:
+    def _ask(self, api: Requester, verb: str, path: str, query: dict[str, Any], body: Json) -> Json:
         headers, data = api.requestJsonAndCheck(verb, path, query, input=body)
         left = headers.get("x-ratelimit-remaining")
         if left is not None:
@@ -97,7 +95,9 @@ class Pool:
     async def call(self, work: Callable[[Requester], T], *, write: bool = False) -> T:
         """Run it on a worker. Errors come out translated by meaning."""
         if not self._credentials.given:
-            raise PermanentError("GitHub isn't configured: set GITHUB_TOKEN or the GITHUB_APP_ ones")
+            raise PermanentError(
+                "GitHub isn't configured: set GITHUB_TOKEN or the GITHUB_APP_ ones"
+            )
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._seconds * 2):
@@ -144,7 +144,9 @@ def translated(error: GithubException, *, write: bool) -> Exception:
     if status == 404:  # noqa: PLR2004 - HTTP
         return MissingError(f"GitHub has no such thing: {message or status}")
     if status in (401, 403):
-        return ForbiddenError(f"GitHub refused: {message or status}. `release-bot doctor` says more")
+        return ForbiddenError(
+            f"GitHub refused: {message or status}. `release-bot doctor` says more"
+        )
     return PermanentError(f"GitHub refused: {message or status}")
 
 

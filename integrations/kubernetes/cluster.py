@@ -123,7 +123,9 @@ class KubernetesCluster:
         return await self._api(target).get(f"{CORE}/{target.namespace}/services/{name}")
 
     async def _route(self, target: Target) -> Object:
-        return await self._api(target).get(f"{GATEWAY}/{target.namespace}/httproutes/{target.route}")
+        return await self._api(target).get(
+            f"{GATEWAY}/{target.namespace}/httproutes/{target.route}"
+        )
 
     async def _endpoints(self, target: Target, service: str) -> list[str | None]:
         path = f"{DISCOVERY}/{target.namespace}/endpointslices"
@@ -221,9 +223,7 @@ class KubernetesCluster:
             *patches.slot_change(deployment, target, seen, patch),
         ]
         name = target.deployment(seen.slot)
-        await self._api(target).patch(
-            f"{APPS}/{target.namespace}/deployments/{name}", operations
-        )
+        await self._api(target).patch(f"{APPS}/{target.namespace}/deployments/{name}", operations)
 
     async def shift(
         self,
@@ -263,7 +263,7 @@ class KubernetesCluster:
         path = f"{GATEWAY}/{target.namespace}/httproutes/{target.route}"
         await self._api(target).patch(path, operations)
 
-    async def _select(  # noqa: PLR0913 - a write names what it replaces
+    async def _select(
         self,
         target: Target,
         name: str,

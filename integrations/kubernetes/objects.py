@@ -66,9 +66,7 @@ def container_index(deployment: Object, name: str) -> int:
     for index, container in enumerate(containers):
         if container.get("name") == name:
             return index
-    raise PermanentError(
-        f"Deployment {deployment['metadata']['name']} has no container {name}"
-    )
+    raise PermanentError(f"Deployment {deployment['metadata']['name']} has no container {name}")
 
 
 def slot_fact(slot: Slot, target: Target, deployment: Object, pods: Iterable[Object]) -> SlotFact:

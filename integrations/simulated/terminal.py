@@ -177,4 +177,4 @@ async def _read_line(prompt: str) -> str | None:
     sys.stdout.write(prompt)
     sys.stdout.flush()
     line = await loop.run_in_executor(None, sys.stdin.readline)
-    return line if line else None
+    return line or None

@@ -61,7 +61,9 @@ class SlackReceiver:
         """Take the bot's own user id, once Slack has said it."""
         self._bot_user = bot_user
 
-    def _authorized(self, token: str, team: str | None) -> Callable[..., Awaitable[AuthorizeResult]]:
+    def _authorized(
+        self, token: str, team: str | None
+    ) -> Callable[..., Awaitable[AuthorizeResult]]:
         async def authorize(**_: Any) -> AuthorizeResult:
             # Bolt's own way asks Slack on the first request: a slow Slack would make it late.
             return AuthorizeResult(
@@ -185,9 +187,7 @@ class SlackReceiver:
             # Nothing here listens for it; Slack would send it again.
             return web.Response(status=200)
         kind = answer.first_headers_without_set_cookie().get("content-type", "text/plain")
-        return web.Response(
-            status=answer.status, text=answer.body, content_type=kind.split(";")[0]
-        )
+        return web.Response(status=answer.status, text=answer.body, content_type=kind.split(";")[0])
 
     def _wrong_headers(self, request: web.Request) -> str | None:
         """Check the form of the headers first: Bolt answers 500 to what it does not expect."""

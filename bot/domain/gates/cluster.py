@@ -30,7 +30,9 @@ def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult
 def _traffic(cluster: ClusterFact) -> GateResult:
     live = cluster.live
     if live is None:
-        shares = ", ".join(f"{share} % on {slot}" for slot, share in cluster.traffic.weights.items())
+        shares = ", ".join(
+            f"{share} % on {slot}" for slot, share in cluster.traffic.weights.items()
+        )
         return _no(
             f"No slot has all the traffic: {shares or 'neither slot is selected'}.",
             "Give it to one slot by hand, then press Retry.",

@@ -44,8 +44,7 @@ def _dependency(request: ReleaseRequest, needed: Running, rules: Rules) -> GateR
         return None
     else:
         sentence = (
-            f"{needed.service} in {where} is {bare(needed.version)}, "
-            f"and {who} needs {constraint}."
+            f"{needed.service} in {where} is {bare(needed.version)}, and {who} needs {constraint}."
         )
     return failed(
         NAME,

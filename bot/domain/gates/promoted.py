@@ -14,7 +14,7 @@ POSITION = 40
 
 
 def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult | None:
-    """Pass where the version was live before for the soak time. Silent for the first environment."""
+    """Pass where it was live before for the soak time. Silent for the first environment."""
     if facts.promotion is None or rules.after is None:
         return None
     if isinstance(facts.promotion, Unknown):
@@ -70,9 +70,7 @@ def words(duration: timedelta) -> str:
     seconds = int(duration.total_seconds())
     if seconds >= 48 * 3600:
         return f"{seconds // 86400} days"
-    if seconds >= 3600:
+    if seconds >= 3600:  # noqa: PLR2004 - an hour
         hours, minutes = seconds // 3600, seconds % 3600 // 60
         return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"  # noqa: PLR2004 - minutes matter below ten hours
     return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"  # noqa: PLR2004 - a minute
-
-

@@ -82,9 +82,7 @@ async def _dispatch(work: Work, workflow: str) -> Run | Wait | Failed:
 
 async def _look_for(work: Work, workflow: str, intent: Intent) -> Run | Wait | Failed:
     since = intent.at - timedelta(seconds=60)
-    run = await work.world.source.find_run(
-        work.plan.repository, workflow, work.release.id, since
-    )
+    run = await work.world.source.find_run(work.plan.repository, workflow, work.release.id, since)
     if run is not None:
         return await _adopt(work, workflow, run)
     if work.now - intent.at < work.world.limits.grace:

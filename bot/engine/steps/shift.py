@@ -81,9 +81,7 @@ async def _move(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> T
     cluster, target = work.world.cluster, work.plan.target
     about = f"traffic from {written(traffic.weights)} to {written(want)}"
     await work.intend("traffic", about=about, moved=work.forward)
-    await cluster.shift(
-        target, traffic, want, fence=work.lease.fence, release=work.release.id
-    )
+    await cluster.shift(target, traffic, want, fence=work.lease.fence, release=work.release.id)
     await work.record("traffic", written(want))
     return await cluster.look_at_traffic(target)
 

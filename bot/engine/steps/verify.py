@@ -33,7 +33,7 @@ def _sick(work: Work, slot: SlotFact) -> Failed | None:
     if slot.deadline_exceeded:
         return Failed(
             Reason.ROLLOUT_FAILED,
-            f"The rollout on {slot.slot} made no progress within its deadline: {lines.ready(slot)}.",
+            f"The rollout on {slot.slot} made no progress in time: {lines.ready(slot)}.",
         )
     return None
 

@@ -137,6 +137,4 @@ REASONS = {
 
 def failing(slot: str, trouble: PodTrouble) -> Failed:
     """Fail because of a pod."""
-    return Failed(
-        REASONS.get(trouble.word, Reason.PODS_UNREADY), lines.pod_trouble(slot, trouble)
-    )
+    return Failed(REASONS.get(trouble.word, Reason.PODS_UNREADY), lines.pod_trouble(slot, trouble))

@@ -140,7 +140,7 @@ class SimulatedGitHub(SimulatedServer):
         self.repository(name).workflows[workflow.file] = workflow
         return workflow
 
-    def seed_release(  # noqa: PLR0913 - a release has these parts
+    def seed_release(
         self,
         name: str,
         tag: str,

@@ -119,11 +119,13 @@ def stamp(moment: datetime | None) -> str | None:
 def junit_zip(counts: tuple[int, int, int]) -> bytes:
     """Make the artifact's zip: one JUnit file with that many passed, failed and skipped tests."""
     passed, failed, skipped = counts
-    cases = ['<testcase classname="smoke" name="ok %d"/>' % n for n in range(passed)]
-    cases += ['<testcase name="bad %d"><failure message="no"/></testcase>' % n for n in range(failed)]
-    cases += ['<testcase name="off %d"><skipped/></testcase>' % n for n in range(skipped)]
+    cases = [f'<testcase classname="smoke" name="ok {n}"/>' for n in range(passed)]
+    bad = '<failure message="no"/>'
+    cases += [f'<testcase name="bad {n}">{bad}</testcase>' for n in range(failed)]
+    cases += [f'<testcase name="off {n}"><skipped/></testcase>' for n in range(skipped)]
     total = passed + failed + skipped
-    xml = f'<testsuite name="smoke" tests="{total}" failures="{failed}">{"".join(cases)}</testsuite>'
+    head = f'<testsuite name="smoke" tests="{total}" failures="{failed}">'
+    xml = f"{head}{''.join(cases)}</testsuite>"
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("junit.xml", xml)

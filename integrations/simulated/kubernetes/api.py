@@ -49,7 +49,7 @@ class SimulatedKubernetes(SimulatedServer):
         return [web.route(method, path, _answering(self, run)) for method, path, run in found]
 
     def kubeconfig(self, path: Path, contexts: list[str]) -> Path:
-        """Write a kubeconfig with these contexts, the first of them current, all for this server."""
+        """Write a kubeconfig with these contexts, the first of them current."""
         config = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -112,7 +112,9 @@ class SimulatedKubernetes(SimulatedServer):
         self.check_allowed("list", kind, namespace)
         if request.query.get("watch") in ("true", "1"):
             return await self._watch(request, kind, namespace)
-        items = [self._whole(kind, namespace, o) for o in self.cluster.objects.list(kind, namespace)]
+        items = [
+            self._whole(kind, namespace, o) for o in self.cluster.objects.list(kind, namespace)
+        ]
         return _listed(APIS[kind][1], self.cluster, items)
 
     async def _watch(self, request: web.Request, kind: str, namespace: str) -> web.StreamResponse:
@@ -205,4 +207,9 @@ def _named(request: web.Request) -> tuple[str, str, str]:
 
 def _listed(kind: str, cluster: Cluster, items: list[Object]) -> Object:
     version = str(cluster.objects.version)
-    return {"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": version}, "items": items}
+    return {
+        "kind": kind,
+        "apiVersion": "v1",
+        "metadata": {"resourceVersion": version},
+        "items": items,
+    }

@@ -95,9 +95,7 @@ class Cluster:
         self.effects.append(effect)
         return after
 
-    def patch(
-        self, kind: str, namespace: str, name: str, content_type: str, body: Any
-    ) -> Object:
+    def patch(self, kind: str, namespace: str, name: str, content_type: str, body: Any) -> Object:
         """Patch an object as a client does."""
         after = patched(self.objects.get(kind, namespace, name), content_type, body)
         return self.change(kind, namespace, name, after)
@@ -140,8 +138,8 @@ class Cluster:
         wanted = int(spec.get("replicas", 1))
         current = _template_hash(spec["template"])
         fresh = [pod for pod in pods if pod.template == current]
-        for _ in range(wanted - len(fresh)):
-            fresh.append(self._new_pod(name, spec["template"], current))
+        missing = range(wanted - len(fresh))
+        fresh += [self._new_pod(name, spec["template"], current) for _ in missing]
         fresh = fresh[:wanted]
         now = self.now()
         if all(self.health(pod, now).ready for pod in fresh):
@@ -176,7 +174,7 @@ class Cluster:
 
     def pods(self, namespace: str, selector: dict[str, str] | None) -> list[tuple[str, Pod]]:
         """List pods with the name of their Deployment; no selector: all."""
-        found = []
+        found: list[tuple[str, Pod]] = []
         for deployment in self.objects.list("deployments", namespace):
             labels = deployment["spec"]["template"]["metadata"]["labels"]
             # Old pods may carry other labels than the template, but never another selector.
@@ -184,9 +182,11 @@ class Cluster:
             if selector and any(labels.get(k, v) != v for k, v in selector.items() if k in own):
                 continue
             name = deployment["metadata"]["name"]
-            for pod in self._reconcile(namespace, deployment):
-                if selector is None or selects(selector, pod.labels):
-                    found.append((name, pod))
+            found += [
+                (name, pod)
+                for pod in self._reconcile(namespace, deployment)
+                if selector is None or selects(selector, pod.labels)
+            ]
         return found
 
     def pod_objects(self, namespace: str, selector: dict[str, str] | None) -> list[Object]:
@@ -233,9 +233,7 @@ class Cluster:
 
     def route_status(self, namespace: str, item: Object) -> Object:
         """Compute a route's conditions; they follow a change after `route_lag`."""
-        changed_at, generation = self._changed[
-            "httproutes", namespace, item["metadata"]["name"]
-        ]
+        changed_at, generation = self._changed["httproutes", namespace, item["metadata"]["name"]]
         fresh = (self.now() - changed_at).total_seconds() >= self.route_lag
         observed = generation if fresh else generation - 1
         missing = [

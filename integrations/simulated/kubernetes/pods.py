@@ -66,11 +66,17 @@ def health(pod: Pod, behaviour: Behaviour, now: datetime, ready_after: float) ->
             return Health(ready=up) if sick < 0 else _crashing(sick)
         case "unpullable":
             word = "ErrImagePull" if age < 1 else "ImagePullBackOff"
-            return Health(False, word, f'Back-off pulling image "{pod.image}"')
+            return Health(
+                ready=False, waiting=word, message=f'Back-off pulling image "{pod.image}"'
+            )
         case "config_error":
-            return Health(False, "CreateContainerConfigError", 'configmap "settings" not found')
+            return Health(
+                ready=False,
+                waiting="CreateContainerConfigError",
+                message='configmap "settings" not found',
+            )
         case "unschedulable":
-            return Health(False, scheduled=False, message="0/6 nodes are available")
+            return Health(ready=False, scheduled=False, message="0/6 nodes are available")
         case "never_ready":
             return Health(ready=False)
 

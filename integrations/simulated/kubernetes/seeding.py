@@ -48,7 +48,7 @@ def seed_blue_green(  # noqa: PLR0913 - a service has these parts
         cluster.create("httproutes", namespace, _route(service, live))
 
 
-def _deployment(  # noqa: PLR0913 - a Deployment has these parts
+def _deployment(
     name: str, service: str, slot: str, image: str, replicas: int, version: str | None
 ) -> Object:
     labels = {"app": service, "slot": slot}

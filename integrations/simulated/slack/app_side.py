@@ -70,16 +70,18 @@ class AppSide:
         self._show(user, channel, reply)
         return reply
 
-    async def click(
-        self, user: str, channel: str, ts: str, action_id: str, value: str
-    ) -> AppReply:
+    async def click(self, user: str, channel: str, ts: str, action_id: str, value: str) -> AppReply:
         """Press a button of a message."""
         found = self._space.channel(channel).messages.get(ts)
         message = found or next(m for m in self._space.ephemerals if m.ts == ts)
         action = _action(message, action_id, value)
         payload = {
             "type": "block_actions",
-            "user": {"id": user, "username": self._space.name_of(user), "team_id": self._space.team},
+            "user": {
+                "id": user,
+                "username": self._space.name_of(user),
+                "team_id": self._space.team,
+            },
             "api_app_id": "A1",
             "token": "deprecated",
             "container": {

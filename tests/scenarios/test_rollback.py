@@ -1,0 +1,184 @@
+"""Getting back: one click, in every state, waiting for nothing but the cluster."""
+
+from datetime import timedelta
+
+import pytest
+
+from integrations.simulated.kubernetes import seeding
+from integrations.simulated.server import Fault
+from tests.tester import ANA, BEN, CY, DAN, Bot
+
+
+async def running(bot: Bot, service: str = "orders", *, weight: int = 25) -> str:
+    """A release that has reached that share of traffic."""
+    await bot.says(f"/release {service} v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=BEN)
+    await bot.until(lambda r: r.progress.weight >= weight, release)
+    return release
+
+
+async def live(bot: Bot, service: str = "payments") -> str:
+    await bot.says(f"/release {service} v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=BEN)
+    await bot.until("succeeded", release)
+    return release
+
+
+async def test_a_click_under_way_puts_all_traffic_back_first(bot: Bot) -> None:
+    release = await running(bot)
+    assert seeding.weights(bot.world.kubernetes.cluster, "production", "orders")["green"] == 25
+    await bot.clicks("Roll back", by=DAN)
+    done = await bot.until("rolled_back", release)
+    assert done.reason == "rolled_back_by_person"
+    assert bot.live("orders") == "blue"
+    assert "Rolled back by @dan" in bot.card(release)
+    assert "2.1.0 is held back in production. @ana @dan: your commits are in it." in bot.thread()
+    assert await bot.runs("orders") is None
+    assert len(await bot.all_releases()) == 1
+
+
+@pytest.mark.parametrize("state", ["awaiting_approval", "blocked"])
+async def test_before_anything_began_it_is_a_cancel(bot: Bot, state: str) -> None:
+    if state == "blocked":
+        bot.world.github.repositories["quantivista/platform"].checks.clear()
+    await bot.says("/release payments v2.1.0 prod")
+    release = await bot.until(state)
+    before = len(bot.world.kubernetes.cluster.effects)
+    await bot.presses_old("release:rollback", release.id, by=DAN)
+    assert (await bot.until("cancelled")).acted_by == DAN
+    assert len(bot.world.kubernetes.cluster.effects) == before
+
+
+async def test_cancel_while_the_workflow_runs_changes_nothing_and_stops_the_run(bot: Bot) -> None:
+    await bot.says("/release payments v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=BEN)
+    await bot.until("running", release)
+    await bot.clicks("Cancel", by=ANA)
+    done = await bot.until("cancelled", release)
+    assert done.ends_as == "cancelled"
+    assert bot.live("payments") == "blue"
+    assert bot.image("payments-green") == "quantivista/payments:v1.9.0"
+    assert bot.world.github.runs[0].conclusion == "cancelled"
+    assert seeding.replicas(bot.world.kubernetes.cluster, "production", "payments-blue") == 3
+
+
+async def test_the_lock_holds_until_the_cause_is_mended(bot: Bot) -> None:
+    release = await live(bot)
+    await bot.clicks("Roll back", by=ANA)
+    rollback = await bot.until("succeeded")
+    assert rollback.undoes == release
+    await bot.says("/release payments v2.1.0 prod")
+    blocked = await bot.until("blocked")
+    assert blocked.reason == "locked"
+    assert f"held back since {rollback.id} was rolled back by @ana" in bot.card(blocked.id)
+    await bot.clicks("Cause is mended", by=CY, release=rollback.id)
+    assert "You can't lift the lock" in bot.told(CY)
+    await bot.clicks("Cause is mended", by=DAN, release=rollback.id)
+    await bot.until("awaiting_approval", blocked.id)
+    assert "says that the cause is mended" in bot.thread(rollback.id)
+    await bot.presses_old("release:mended", rollback.id, by=DAN)
+    assert "holds no lock any more" in bot.told(DAN)
+
+
+async def test_after_the_window_the_card_says_what_it_would_take(bot: Bot) -> None:
+    release = await live(bot)
+    assert "Instant rollback until 17:30: 2.0.5 still runs on blue." in bot.card(release)
+    await bot.passes(timedelta(hours=1, minutes=1))
+    await bot.settles()
+    assert "Going back to 2.0.5 takes a release now" in bot.card(release)
+    assert "Roll back" not in [b.label for b in bot.card_message(release).buttons()]
+    await bot.presses_old("release:rollback", release, by=DAN)
+    assert "The instant way back" in bot.told(DAN)
+    assert "/release payments 2.0.5 production" in bot.told(DAN)
+
+
+async def test_rollback_by_words_finds_what_ran_last(bot: Bot) -> None:
+    await live(bot)
+    await bot.says("/release rollback payments prod", by=DAN)
+    rollback = await bot.until("succeeded")
+    assert rollback.kind == "rollback"
+    assert await bot.runs("payments") == "v2.0.5"
+    await bot.says(f"/release rollback {rollback.id}", by=DAN)
+    assert "is a rollback. To go forward again, release a version." in bot.told(DAN)
+
+
+async def test_the_same_rollback_click_twice_is_one_rollback(bot: Bot) -> None:
+    release = await live(bot)
+    before = len(bot.traffic_changes())
+    await bot.clicks("Roll back", by=ANA)
+    await bot.world.slack.app.again()
+    await bot.works()
+    await bot.until("succeeded")
+    await bot.presses_old("release:rollback", release, by=ANA)
+    assert "was rolled back already" in bot.told()
+    assert len(bot.traffic_changes()) - before == 1
+    assert len(await bot.all_releases()) == 2
+
+
+async def test_it_waits_for_neither_github_nor_slack(bot: Bot) -> None:
+    release = await live(bot)
+    bot.world.github.fail(Fault("status", times=None))
+    bot.world.slack.fail(Fault("status", path="/api/", times=None))
+    await bot.clicks("Roll back", by=ANA, release=release)
+    for _ in range(20):
+        await bot.app.reconciler.start_due()
+        await bot.app.reconciler.settle()
+    assert bot.live("payments") == "blue"
+    bot.world.slack.heal()
+    await bot.until("succeeded")
+
+
+async def test_it_is_refused_where_the_old_slot_is_gone_and_says_how_by_hand(bot: Bot) -> None:
+    release = await live(bot)
+    cluster = bot.world.kubernetes.cluster
+    cluster.edit("deployments", "production", "payments-blue", {"spec": {"replicas": 0}})
+    await bot.clicks("Roll back", by=ANA, release=release)
+    stuck = await bot.until(lambda r: r.needs_attention)
+    assert bot.live("payments") == "green"
+    assert "blue has no ready pod to go back to" in bot.card(stuck.id)
+    assert "kubectl --context main -n production patch service payments" in bot.card(stuck.id)
+    cluster.edit("deployments", "production", "payments-blue", {"spec": {"replicas": 3}})
+    await bot.until("succeeded", stuck.id)
+    assert bot.live("payments") == "blue"
+
+
+async def test_repaired_by_hand_ends_it_as_what_is_true(bot: Bot) -> None:
+    release = await live(bot)
+    cluster = bot.world.kubernetes.cluster
+    cluster.edit("deployments", "production", "payments-blue", {"spec": {"replicas": 0}})
+    await bot.clicks("Roll back", by=ANA, release=release)
+    stuck = await bot.until(lambda r: r.needs_attention)
+    await bot.clicks("Repaired by hand", by=DAN, release=stuck.id)
+    done = await bot.until("failed", stuck.id)
+    assert done.reason == "repaired_by_person"
+    assert "green has the traffic, 3 of 3 pods ready." in bot.thread(stuck.id)
+    assert await bot.runs("payments") == "v2.1.0"
+
+
+async def test_a_newer_release_takes_the_button_away(bot: Bot) -> None:
+    release = await live(bot)
+    sha = bot.world.github.seed_release(
+        "quantivista/platform", "v2.2.0", checks=("unit-tests", "e2e")
+    )
+    assert sha
+    await bot.says("/release payments v2.2.0 stage", by=ANA)
+    await bot.until("succeeded")
+    await bot.passes(timedelta(minutes=61))
+    await bot.says("/release payments v2.2.0 prod")
+    newer = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=CY)
+    await bot.until("succeeded", newer)
+    await bot.presses_old("release:rollback", release, by=DAN)
+    assert f"{newer} started after {release}" in bot.told(DAN)
+
+
+async def test_rolling_back_a_rollback_under_way_says_so(bot: Bot) -> None:
+    release = await running(bot)
+    bot.world.kubernetes.fail(Fault("status", method="PATCH", times=3))
+    await bot.clicks("Roll back", by=DAN)
+    await bot.presses_old("release:rollback", release, by=ANA)
+    assert "is going back already" in bot.told() or "was rolled back" in bot.told()
+    await bot.until("rolled_back", release)
