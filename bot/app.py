@@ -21,7 +21,7 @@ from bot.engine import catalogs
 from bot.engine.health import ProcessHealth
 from bot.engine.inbox import Inbox
 from bot.engine.outbox import Outbox
-from bot.engine.reconciler import Reconciler
+from bot.engine.reconciler import Reconciler, start_alone
 from bot.engine.schedule import housekeeping
 from bot.engine.world import Limits, World
 from bot.errors import PermanentError, TemporaryError
@@ -132,6 +132,8 @@ class App:
         await migrate(self.store)
         if self._server_clock is not None:
             await self._server_clock.refresh()
+        if self.store.is_sqlite:
+            await start_alone(self.world)
         await catalogs.take_over(self.world, self.catalog)
 
     async def start(self, *, loops: bool = True) -> None:

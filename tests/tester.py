@@ -46,8 +46,8 @@ class World:
     kubernetes: SimulatedKubernetes
 
     @classmethod
-    async def made(cls) -> "World":
-        clock = VirtualClock()
+    async def made(cls, clock: VirtualClock | None = None) -> "World":
+        clock = clock or VirtualClock()
         slack = SimulatedSlack(clock.now, clock.sleep, signing_secret="shh")
         world = cls(
             clock,
@@ -76,7 +76,10 @@ class World:
         github.add_workflow(REPO, Workflow("smoke.yml", duration=10, junit=(42, 0, 0)))
         for namespace in ("staging", "production"):
             running = "v2.1.0" if namespace == "staging" else "v2.0.5"
-            kinds: tuple[tuple[str, Traffic], ...] = (("payments", "service"), ("orders", "gateway"))
+            kinds: tuple[tuple[str, Traffic], ...] = (
+                ("payments", "service"),
+                ("orders", "gateway"),
+            )
             for service, kind in kinds:
                 seeding.seed_blue_green(
                     cluster,
@@ -266,7 +269,7 @@ class Bot:
             due = await self._next()
             if due is None or due > end:
                 break
-            await self.step()
+            await self.step(duration)
         await self.world.clock.advance_to(end)
         await self.works()
 

@@ -15,7 +15,7 @@ from bot.domain.audit import AuditTag
 from bot.engine.decisions import Change
 from bot.engine.faults import fault_id
 from bot.engine.world import World
-from bot.errors import PermanentError, StoreError, TemporaryError, UserError
+from bot.errors import PermanentError, StaleLeaseError, StoreError, TemporaryError, UserError
 from bot.ports import Invocation, Message, Reply, Webhook
 from bot.store import audit, inbox, outbox, releases, webhooks
 from bot.store.session import Session
@@ -43,6 +43,7 @@ class Inbox:
         self._world = world
         self._handle = handle
         self._at_work: set[asyncio.Task[None]] = set()
+        self._keys: set[str] = set()
 
     async def accept(self, invocation: Invocation) -> Reply:
         """Store it and wake the worker. Never raises: an unknown outcome is said in words."""
@@ -90,8 +91,10 @@ class Inbox:
             if await inbox.next_due(session) is None:
                 return 0
         async with self._world.store.write() as session:
-            claimed = await inbox.claim(session, self._world.clock.now(), self._world.clock.real())
+            now, real = self._world.clock.now(), self._world.clock.real()
+            claimed = await inbox.claim(session, now, real, self._keys)
         for invocation, at, attempts in claimed:
+            self._keys.add(invocation.key)
             task = asyncio.create_task(self._guarded(invocation, at, attempts))
             self._at_work.add(task)
             task.add_done_callback(self._ended)
@@ -111,6 +114,8 @@ class Inbox:
     async def _guarded(self, invocation: Invocation, at: datetime, attempts: int) -> None:
         try:
             await self._work_off(invocation, at)
+        except StaleLeaseError:
+            log.info("command_done_elsewhere", key=invocation.key)
         except TemporaryError as error:
             log.warning("command_waits", key=invocation.key, error=str(error))
             await self._later(invocation, timedelta(seconds=error.delay))
@@ -121,6 +126,8 @@ class Inbox:
                 await self._later(invocation, timedelta(seconds=2**attempts))
             else:
                 await self._finish(invocation, answers.bug(error_id))
+        finally:
+            self._keys.discard(invocation.key)
 
     async def _work_off(self, invocation: Invocation, at: datetime) -> None:
         try:

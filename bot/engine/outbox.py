@@ -166,6 +166,8 @@ class Outbox:
             return
         ts = card.ts
         if ts is None:
+            async with self._world.store.write() as session:
+                await cards.begin_post(session, card.release_id)
             ts = await self._post_once(card.channel, message, tried=card.attempts > 0)
         elif not await self._updated(card, ts, message):
             return
@@ -257,7 +259,9 @@ class Outbox:
             await self._rows_later(ids, allowed)
             return
         message = Message.model_validate_json(row.body).model_copy(update={"key": row.key})
-        await self._post_once(row.channel, message, row.thread, tried=row.attempts > 0)
+        async with self._world.store.write() as session:
+            await outbox.bind(session, ids, row.key)
+        await self._post_once(row.channel, message, row.thread, tried=row.batch is not None)
         await self._sent(ids)
 
     async def _whisper(self, row: OutboxRow) -> None:

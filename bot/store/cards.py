@@ -62,6 +62,15 @@ async def by_message(session: AsyncSession, channel: str, ts: str) -> str | None
     return found.first()
 
 
+async def begin_post(session: AsyncSession, release_id: str) -> None:
+    """Write down that the card is about to be posted: a repeat looks for it first."""
+    await session.exec(
+        update(CardRow)
+        .where(col(CardRow.release_id) == release_id)
+        .values(attempts=CardRow.attempts + 1)
+    )
+
+
 async def sent(session: AsyncSession, release_id: str, ts: str, number: int) -> None:
     """Note that version `number` of the card was sent; a newer wish stays due."""
     await session.exec(

@@ -1,18 +1,21 @@
 """The inbox: what Slack sent and we acknowledged. One insert on the way of an ack."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.errors import StaleLeaseError
 from bot.ports import Invocation
 from bot.store.leases import insert_for
 from bot.store.session import changed
 from bot.store.tables import InboxRow
 
-WORK = timedelta(seconds=60)
-"""After this long a command that a dead process was at is taken up by another."""
+WORK = timedelta(seconds=5)
+"""After this long a command that a dead process was at is taken up by another. Whoever finishes
+it first has done it: the other's transaction does not hold (`finish`)."""
 
 
 async def insert(session: AsyncSession, invocation: Invocation, now: datetime) -> bool:
@@ -32,13 +35,17 @@ async def insert(session: AsyncSession, invocation: Invocation, now: datetime) -
 
 
 async def claim(
-    session: AsyncSession, now: datetime, real: datetime, limit: int = 20
+    session: AsyncSession, now: datetime, real: datetime, at_work: Iterable[str], limit: int = 20
 ) -> list[tuple[Invocation, datetime, int]]:
-    """Take up what is due, oldest first: invocation, when it came, how often it was tried."""
+    """Take up what is due, oldest first: invocation, when it came, how often it was tried.
+
+    `at_work`: keys that this process is at already.
+    """
     due = (
         select(InboxRow.key)
         .where(
             col(InboxRow.due_at) <= now,
+            col(InboxRow.key).not_in(list(at_work)),
             or_(col(InboxRow.lease_until).is_(None), col(InboxRow.lease_until) <= real),
         )
         .order_by(col(InboxRow.received_at))
@@ -63,12 +70,14 @@ async def claim(
 
 
 async def finish(session: AsyncSession, key: str, now: datetime) -> None:
-    """Mark it done."""
-    await session.exec(
+    """Mark it done. Raises StaleLeaseError where another has done it meanwhile."""
+    done = await session.exec(
         update(InboxRow)
-        .where(col(InboxRow.key) == key)
+        .where(col(InboxRow.key) == key, col(InboxRow.done_at).is_(None))
         .values(due_at=None, done_at=now, lease_until=None)
     )
+    if changed(done) != 1:
+        raise StaleLeaseError(key)
 
 
 async def retry(session: AsyncSession, key: str, at: datetime) -> None:

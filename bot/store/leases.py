@@ -126,6 +126,16 @@ async def release_all(session: AsyncSession, owner: str) -> None:
         )
 
 
+async def release_everybodys(session: AsyncSession) -> None:
+    """Give back every lease there is. For the one process on a SQLite file, at its start.
+
+    What a dead process held need not be waited for; should one be alive all the same, the fence
+    guards, as it always does.
+    """
+    for table in (ReleaseRow, TargetRow):
+        await session.exec(update(table).values(lease_until=None))
+
+
 async def fence_of(session: AsyncSession, service: str, environment: str) -> int:
     """Read a target's fence; 0 where it was never claimed."""
     found = await session.exec(

@@ -5,6 +5,7 @@ swapped. Its default retry repeats POST, which can dispatch twice: here only rea
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,10 @@ class Pool:
         except (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             why = f"GitHub didn't answer for {self._seconds:g} s"
             raise TemporaryError(why, unknown=write) from error
+        except requests.exceptions.RetryError as error:
+            said = re.search(r"too many (\d{3})", str(error))
+            answered = f"GitHub answered {said[1]}" if said else "GitHub answered with errors"
+            raise TemporaryError(answered, unknown=write) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise TemporaryError("the connection to GitHub failed", unknown=write) from error
         except GithubException as error:
@@ -122,6 +127,7 @@ class Pool:
                     secondary_rate_wait=LONGEST_RATE_WAIT,
                     max_rate_limit_wait=LONGEST_RATE_WAIT,
                     backoff_factor=0.1,
+                    respect_retry_after_header=False,
                 ),
                 seconds_between_requests=None,
                 seconds_between_writes=None,

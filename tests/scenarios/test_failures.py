@@ -52,7 +52,7 @@ async def test_a_crash_is_told_in_seconds(bot: Bot) -> None:
 
 
 async def test_a_crash_under_traffic_takes_it_back_first(bot: Bot) -> None:
-    bot.world.kubernetes.cluster.behaves("orders:v2.1.0", Behaviour("crashes_after", 400))
+    bot.world.kubernetes.cluster.behaves("orders:v2.1.0", Behaviour("crashes_after", 60))
     release = await approved(bot, "orders")
     done = await bot.until("rolled_back", release)
     assert done.reason in ("pods_crash", "pods_unready")

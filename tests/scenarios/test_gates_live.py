@@ -144,7 +144,9 @@ async def test_a_version_label_wins_over_the_image(bot: Bot) -> None:
     seeding.seed_blue_green(
         bot.world.kubernetes.cluster, "production", "labelled", "x:1", version="v2.0.5"
     )
-    bot.catalog += '\n  labelled: {image: "quantivista/labelled:{commit}", environments: [production]}'
+    bot.catalog += (
+        '\n  labelled: {image: "quantivista/labelled:{commit}", environments: [production]}'
+    )
     bot.catalog = bot.catalog.replace("    after: staging\n", "")
     await bot.crashes_and_restarts()
     await bot.says("/release labelled v2.1.0 prod")
@@ -158,7 +160,9 @@ async def test_a_changed_catalogue_makes_open_plans_anew(bot: Bot) -> None:
 
     await bot.says("/release payments v2.1.0 prod")
     before = await bot.until("awaiting_approval")
-    bot.app.catalog = parse_catalog(bot.catalog.replace("watch: 2m", "watch: 3m")).catalog
+    bot.app.catalog = parse_catalog(
+        bot.catalog.replace("traffic: service, watch: 30s", "traffic: service, watch: 40s")
+    ).catalog
     await catalogs.take_over(bot.app.world, bot.app.catalog)
     await bot.works()
     after = await bot.until("awaiting_approval")

@@ -26,7 +26,9 @@ async def test_weights_set_by_hand_hold_it_and_resume_goes_on_from_there(bot: Bo
     set_weights(bot, 70, 30)
     held = await bot.until("paused", release)
     assert held.reason == "held"
-    assert "Traffic is blue 70 %, green 30 %; this release left it at blue 90 %" in bot.card(release)
+    assert "Traffic is blue 70 %, green 30 %; this release left it at blue 90 %" in bot.card(
+        release
+    )
     assert seeding.weights(bot.world.kubernetes.cluster, "production", "orders")["green"] == 30
     await bot.clicks("Resume", by=ANA)
     done = await bot.until("succeeded", release)
@@ -48,7 +50,9 @@ async def test_an_image_changed_by_hand_holds_it(bot: Bot) -> None:
     release = await at_ten(bot)
     bot.world.kubernetes.cluster.deploy("production", "orders-green", "quantivista/orders:v6.6.6")
     await bot.until("paused", release)
-    assert "green runs quantivista/orders:v6.6.6, not quantivista/orders:v2.1.0" in bot.card(release)
+    assert "green runs quantivista/orders:v6.6.6, not quantivista/orders:v2.1.0" in bot.card(
+        release
+    )
 
 
 async def test_a_mark_newer_than_the_database_holds_it(bot: Bot) -> None:
