@@ -6,6 +6,7 @@ What must hold is read from the simulated systems' own logs, never from the bot'
 
 import asyncio
 import contextlib
+import itertools
 import multiprocessing
 import random
 import socket
@@ -24,7 +25,6 @@ from integrations.simulated.slack import Message
 from integrations.simulated.slack.app_side import AppReply
 from tests.chaos.victim import Orders, run
 from tests.tester import ANA, BEN, CATALOG, CHANNEL, DAN, REPO, World
-import itertools
 
 FORK = multiprocessing.get_context("forkserver")
 FORK.set_forkserver_preload(["tests.chaos.victim"])

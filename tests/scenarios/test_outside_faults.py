@@ -1,12 +1,12 @@
 """GitHub, Kubernetes or Slack in trouble: it waits, says so, goes on; nothing is done twice."""
 
+import itertools
 from datetime import timedelta
 
 import pytest
 
 from integrations.simulated.server import Fault, FaultKind
 from tests.tester import ANA, BEN, REPO, Bot
-import itertools
 
 
 async def approved(bot: Bot, service: str = "payments") -> str:

@@ -1,0 +1,153 @@
+"""Plans: same facts, same bytes; another commit, slot, version or rule, another plan."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.admission import ASK_AGAIN, admit, what_changed, yes_votes
+from bot.domain.by_hand import traffic_command
+from bot.domain.catalog import Strategy
+from bot.domain.facts import Known, Tag, TagFact, TrafficFact
+from bot.domain.gates.result import GateResult, failed, passed, waiting
+from bot.domain.lifecycle import Event
+from bot.domain.planning import build_plan, build_rollback
+from bot.domain.plans import Plan, plan_digest, short_digest
+from bot.domain.reasons import Reason
+from bot.domain.releases import Approval
+from bot.domain.strategies import steps_for, undo_steps
+from bot.errors import UserError
+from tests.domain.facts import REQUEST, SILENT, cluster, facts, rules, slot
+from tests.virtual import START
+
+
+def plan(**changes: Any) -> Plan:
+    made = build_plan(REQUEST, rules(), facts(**changes))
+    assert made is not None
+    return made
+
+
+def test_the_same_facts_make_the_same_bytes() -> None:
+    assert plan().text() == plan().text()
+    assert Plan.model_validate_json(plan().text()) == plan()
+    assert len(short_digest(plan_digest(plan().text()))) == 8
+
+
+def test_what_changes_on_its_own_does_not_change_the_plan() -> None:
+    scaled = Known(value=cluster(blue=slot("blue", wanted=9, ready=9)))
+    assert plan(cluster=scaled).text() == plan().text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tag": Known(value=TagFact(tag=Tag(name="v2.1.0", commit="f" * 40)))}, "moved from"),
+        ({"live_version": "v2.0.6"}, "the live version changed from v2.0.5 to v2.0.6"),
+        (
+            {"cluster": Known(value=cluster(traffic=TrafficFact(
+                weights={"blue": 0, "green": 100}, serving={})))},
+            "the live version changed",
+        ),
+    ],
+)  # fmt: skip
+def test_another_world_makes_another_plan(changes: dict[str, Any], words: str) -> None:
+    other = plan(**changes)
+    assert plan_digest(other.text()) != plan_digest(plan().text())
+    assert words in what_changed(plan(), other)
+
+
+def test_another_rule_makes_another_plan() -> None:
+    stricter = rules().model_copy(update={"soak": timedelta(hours=2)})
+    other = build_plan(REQUEST, stricter, facts())
+    assert other is not None
+    assert other.text() != plan().text()
+    assert what_changed(plan(), other) == "the catalogue changed what applies to it"
+    slots = plan().model_copy(update={"live": "green"})
+    assert what_changed(plan(), slots) == "the live slot changed from blue to green"
+
+
+def test_without_facts_there_is_no_plan() -> None:
+    for missing in (
+        {"tag": SILENT},
+        {"tag": Known(value=TagFact(tag=None))},
+        {"cluster": SILENT},
+        {"cluster": Known(value=cluster(traffic=TrafficFact(weights={}, serving={})))},
+    ):
+        assert build_plan(REQUEST, rules(), facts(**missing)) is None
+
+
+@given(st.lists(st.integers(1, 99), unique=True, max_size=5))
+def test_steps_rise_to_a_hundred_and_settle(weights: list[int]) -> None:
+    strategy = Strategy(traffic="gateway", weights=(*sorted(weights), 100))
+    steps = steps_for("blue-green", rules().model_copy(update={"strategy": strategy}), "green")
+    shares = [step.weight for step in steps if step.kind == "shift"]
+    assert shares == [*sorted(weights), 100]
+    assert steps[-1].kind == "settle"
+    kinds = [step.kind for step in steps]
+    assert kinds.index("verify") < kinds.index("shift")
+    assert [s.watch for s in steps if s.kind == "bake"] == [False] * len(weights) + [True]
+
+
+@pytest.mark.parametrize("kind", ["canary", "rolling", "workflow"])
+def test_what_is_not_built_is_refused_in_words(kind: Any) -> None:
+    with pytest.raises(UserError, match="isn't built yet"):
+        steps_for(kind, rules(), "green")
+
+
+def test_the_way_back_depends_on_whether_traffic_moved() -> None:
+    assert [s.kind for s in undo_steps(plan(), moved=True)] == ["shift", "verify", "settle"]
+    assert [s.kind for s in undo_steps(plan(), moved=False)] == ["restore", "settle"]
+    back = build_rollback(plan(), rules())
+    assert (back.kind, back.version, back.previous, back.live) == (
+        "rollback", "v2.0.5", "v2.1.0", "green",
+    )  # fmt: skip
+    assert undo_steps(back, moved=True) == back.steps
+    assert back.steps[0].slot == "blue"
+
+
+def test_the_line_by_hand() -> None:
+    target = rules().target
+    line = traffic_command(target, "blue", None)
+    assert line == (
+        "kubectl --context main -n production patch service payments "
+        """-p '{"spec":{"selector":{"slot":"blue"}}}'"""
+    )
+    here = target.model_copy(update={"cluster": None, "route": "payments"})
+    assert traffic_command(here, "blue", "[]").startswith(
+        "kubectl -n production patch httproute payments --type=json"
+    )
+
+
+def gate(kind: str) -> GateResult:
+    if kind == "passed":
+        return passed("a", "good")
+    if kind == "failed":
+        return failed("b", Reason.LOCKED, "locked", "mend it")
+    if kind == "silent":
+        return failed("c", Reason.SOURCE_UNKNOWN, "silent", "wait")
+    return waiting("d", Reason.SOAKING, "soaking", next_step="wait", until=START)
+
+
+@given(st.lists(st.sampled_from(["passed", "failed", "silent", "waiting"])), st.booleans())
+def test_admission(kinds: list[str], approved: bool) -> None:  # noqa: FBT001
+    verdict = admit([gate(kind) for kind in kinds], START, approved=approved)
+    if "failed" in kinds or "silent" in kinds:
+        assert verdict.event is Event.GATES_REFUSED
+        assert verdict.reason == ("locked" if "failed" in kinds else "source_unknown")
+        assert (verdict.again_at == START + ASK_AGAIN) == ("silent" in kinds)
+    elif not approved:
+        assert verdict.event is Event.APPROVAL_NEEDED
+    elif "waiting" in kinds:
+        assert (verdict.event, verdict.again_at) == (Event.GATES_REFUSED, START)
+    else:
+        assert verdict.event is Event.GATES_PASSED
+
+
+def test_votes_count_for_one_digest_only() -> None:
+    def vote(digest: str, *, yes: bool) -> Approval:
+        return Approval(release_id="r", digest=digest, user="U", yes=yes, at=START)
+
+    votes = [vote("a", yes=True), vote("b", yes=True), vote("a", yes=False)]
+    assert len(yes_votes(votes, "a")) == 1
