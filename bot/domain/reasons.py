@@ -32,10 +32,8 @@ class Reason(StrEnum):
     LIVE_VERSION_UNKNOWN = "live_version_unknown"
     # Waiting for people.
     NEEDS_APPROVAL = "needs_approval"
-    PLAN_CHANGED = "plan_changed"
     # While it runs.
     HELD = "held"
-    WAITING_OUTSIDE = "waiting_outside"
     NEEDS_ATTENTION = "needs_attention"
     # Why it failed.
     WORKFLOW_FAILED = "workflow_failed"
@@ -60,7 +58,6 @@ class Reason(StrEnum):
     BLOCKED_TOO_LONG = "blocked_too_long"
     # Refusals of a person's request.
     NO_RIGHT = "no_right"
-    GUEST = "guest"
     OWN_REQUEST = "own_request"
     DIGEST_OLD = "digest_old"
     BUTTON_OLD = "button_old"

@@ -9,6 +9,7 @@ from bot.domain.by_hand import undo_command
 from bot.domain.facts import Diff, LedgerFact, LockFact
 from bot.domain.gates.result import GateResult
 from bot.domain.plans import Plan, plan_digest, short_digest
+from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.versions import bare
@@ -37,7 +38,7 @@ def bug(error_id: str) -> Message:
     return Message(
         text=f"This is a fault of the bot, not yours. It is logged as {error_id}. "
         "`/release status` tells what is under way.",
-        reason="bug",
+        reason=Reason.BUG.value,
     )
 
 

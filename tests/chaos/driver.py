@@ -101,7 +101,7 @@ class Scene:
     async def _keep_alive(self, chance: random.Random) -> None:
         """Start the bot whenever it is dead; let it die at some boundary soon."""
         while True:
-            kill_at = chance.randint(1, 22) if self.killed < self.kills else None
+            kill_at = chance.randint(1, 14) if self.killed < self.kills else None
             process: Any = FORK.Process(target=run, args=(self._orders(kill_at),), daemon=True)
             process.start()
             self._process = process
@@ -191,8 +191,9 @@ class Scene:
     async def _check(self) -> None:
         found = await self._stored()
         ids = {r.id for r in found}
-        expected = {"success": 1, "rollback": 2, "back": 1, "crash": 1}[self.story]
-        assert len(ids) == expected, [(r.id, r.state) for r in found]
+        # A click that comes after the end of the release makes a rollback of its own.
+        expected = {"success": {1}, "rollback": {2}, "back": {1, 2}, "crash": {1}}[self.story]
+        assert len(ids) in expected, [(r.id, r.state) for r in found]
         assert all(r.ended for r in found), [(r.id, r.state) for r in found]
         self._check_dispatches()
         self._check_traffic()

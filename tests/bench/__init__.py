@@ -1,0 +1,1 @@
+"""Figures, as ratios against a named peer measured in the same run. `make bench` runs it."""
