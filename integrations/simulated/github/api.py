@@ -47,6 +47,11 @@ class SimulatedGitHub(SimulatedServer):
         return self._runs.hooks
 
     @property
+    def delivering(self) -> bool:
+        """Whether a webhook is on its way at this moment."""
+        return self._runs.delivering > 0
+
+    @property
     def runs(self) -> list[Run]:
         """Every run, oldest first."""
         return list(self._runs.runs.values())

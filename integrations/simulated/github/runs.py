@@ -39,6 +39,8 @@ class Runner:
         self.runs: dict[int, Run] = {}
         self._next_id = 4711
         self._delivery = 0
+        self.delivering = 0
+        """Webhooks that are on their way at this moment."""
 
     def start(self, repository: Repository, workflow: Workflow, inputs: dict[str, str]) -> Run:
         """Make a queued run; the caller spawns `carry_out`."""
@@ -108,8 +110,12 @@ class Runner:
             "repository": {"full_name": run.repository},
             "sender": {"login": "release-bot[bot]"},
         }
-        for _ in range(2 if self.hooks.duplicate else 1):
-            await self._deliver("workflow_run", payload)
+        self.delivering += 1
+        try:
+            for _ in range(2 if self.hooks.duplicate else 1):
+                await self._deliver("workflow_run", payload)
+        finally:
+            self.delivering -= 1
 
     async def _deliver(self, event: str, payload: object) -> None:
         self._delivery += 1
