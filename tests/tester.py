@@ -32,6 +32,11 @@ Traffic = Literal["service", "gateway"]
 REPO = "quantivista/platform"
 CATALOG = (Path(__file__).parent / "catalog.yaml").read_text()
 
+QUICK = Limits(
+    source=2.0, cluster=2.0, pod_poll=timedelta(seconds=5), bake_poll=timedelta(seconds=10)
+)
+"""Few looks: a tick costs real time, whatever the virtual clock says."""
+
 STUCK = 2000
 """Turns after which a test is told that nothing happens any more."""
 
@@ -111,7 +116,7 @@ class Bot:
     database: str
     folder: Path
     catalog: str = CATALOG
-    limits: Limits = field(default_factory=lambda: Limits(source=2.0, cluster=2.0))
+    limits: Limits = field(default_factory=lambda: QUICK)
     wrap: Wrap | None = None
     io_seconds: float = 2.0
     app: App = field(init=False)

@@ -74,7 +74,7 @@ class Runner:
             return
         await self._sleep(workflow.duration)
         while workflow.hangs and not run.cancelling:
-            await self._sleep(5.0)
+            await self._sleep(20.0)
         if run.cancelling:
             await self._end(run, "cancelled")
             return

@@ -105,7 +105,13 @@ def as_object(pod: Pod, state: Health, namespace: str, owner: str) -> Object:
             "labels": {**pod.labels, "pod-template-hash": pod.template},
             "creationTimestamp": born,
             "ownerReferences": [
-                {"kind": "ReplicaSet", "name": f"{owner}-{pod.template}", "controller": True}
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "ReplicaSet",
+                    "name": f"{owner}-{pod.template}",
+                    "uid": f"uid-{owner}-{pod.template}",
+                    "controller": True,
+                }
             ],
         },
         "spec": {"containers": [{"name": pod.container, "image": pod.image}]},
