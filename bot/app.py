@@ -18,6 +18,7 @@ from aiohttp import web
 from bot.domain.catalog import Catalog
 from bot.domain.targets import target_of
 from bot.engine import catalogs
+from bot.engine.faults import fault_id
 from bot.engine.health import ProcessHealth
 from bot.engine.inbox import Inbox
 from bot.engine.outbox import Outbox
@@ -142,16 +143,18 @@ class App:
         http = build_http(self.health, self.routes())
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
         if loops:
-            self._run(self.inbox.run(), self.reconciler.run(), self.outbox.run())
+            loops = (self.inbox.run, self.reconciler.run, self.outbox.run)
+            self.health.watch(self._run(*(_kept_up(loop) for loop in loops)))
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
                 self._run(self._keep_time(self._server_clock))
             self.scheduler.start(housekeeping(self.world))
         log.info("listening", url=self.url, slack=self._receiver is not None)
 
-    def _run(self, *work: Coroutine[Any, Any, None]) -> None:
-        self._tasks += [asyncio.create_task(one) for one in work]
-        self.health.watch([t for t in self._tasks if t.get_coro().__name__ == "run"])  # type: ignore[union-attr]
+    def _run(self, *work: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
+        made = [asyncio.create_task(one) for one in work]
+        self._tasks += made
+        return made
 
     async def _know_itself(self) -> None:
         """Ask Slack who the bot is, until it answers."""
@@ -241,6 +244,16 @@ host_time = SystemClock().now
 
 CatalogError = catalog_file.CatalogError
 catalog_schema = catalog_file.json_schema
+
+
+async def _kept_up(loop: Callable[[], Awaitable[None]]) -> None:
+    """Run a loop; a bug in it is logged with an id, and it goes on a second later."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("loop_failed", loop=loop.__qualname__, error_id=fault_id())
+            await asyncio.sleep(1.0)
 
 
 def _chat(settings: Settings, catalog: Catalog, clock: Clock, seconds: float) -> SlackChat:

@@ -41,6 +41,9 @@ class RealClock:
     def now(self) -> datetime:
         return datetime.now(UTC)  # noqa: TID251 - these processes share real time
 
+    def real(self) -> datetime:
+        return self.now()
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

@@ -288,3 +288,107 @@ async def test_a_running_release_can_be_retried_at_once(bot: Bot) -> None:
     await bot.presses_old("release:retry", release, by=ANA)
     assert "is no longer possible (retry)" in bot.told()
     assert seeding.live_slot(bot.world.kubernetes.cluster, "production", "payments") == "green"
+
+
+async def test_a_cancel_before_the_start_changes_nothing(bot: Bot) -> None:
+    """Approved and queued, but not begun: the wish is read before the first step."""
+    await bot.says("/release payments v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    bot.world.kubernetes.fail(Fault("hang", method="POST", times=None, seconds=0.01))
+    bot.world.kubernetes.heal()
+    await bot.clicks("Approve", by=BEN, settle=False)
+    await bot.app.inbox.start_due()
+    await bot.app.inbox.settle()
+    await bot.app.reconciler.tick(release)
+    assert (await bot.release(release)).state == "queued"
+    await bot.clicks("Cancel", by=ANA, release=release)
+    done = await bot.until("cancelled", release)
+    assert done.acted_by == ANA
+    assert bot.world.github.dispatches == []
+
+
+async def test_the_order_is_checked_again_in_the_moment_of_the_start(bot: Bot) -> None:
+    from bot.store import ledger
+
+    await bot.says("/release payments v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=BEN, settle=False)
+    await bot.app.inbox.start_due()
+    await bot.app.inbox.settle()
+    await bot.app.reconciler.tick(release)
+    now = bot.world.clock.now()
+    old = ledger.Entry(
+        service="config", environment="production", version="v1.0.0", since=now, source="released"
+    )
+    async with bot.app.store.write() as session:
+        await ledger.replace(session, old, ended_by="release")
+    await bot.app.reconciler.tick(release)
+    blocked = await bot.release(release)
+    assert blocked.state == "blocked"
+    assert "config is v1.0.0 now, and this needs >=1.9 <3." in (blocked.detail or "")
+    named = old.model_copy(update={"version": "main"})
+    async with bot.app.store.write() as session:
+        await ledger.replace(session, named, ended_by="adopt")
+    await bot.until("succeeded", release)
+
+
+async def test_pods_that_stay_unready_in_a_bake_fail_it(bot: Bot) -> None:
+    from integrations.simulated.kubernetes import Behaviour
+
+    await bot.says("/release orders v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=BEN)
+    await bot.until(lambda r: r.progress.weight == 10, release)
+    bot.world.kubernetes.cluster.behaves("orders:v2.1.0", Behaviour("never_ready"))
+    done = await bot.until("rolled_back", release)
+    assert done.reason == "pods_unready"
+
+
+async def test_one_pod_short_is_borne_for_a_while(bot: Bot) -> None:
+    await bot.says("/release orders v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=BEN)
+    await bot.until(lambda r: r.progress.weight == 10, release)
+    cluster = bot.world.kubernetes.cluster
+    cluster.ready_after = 15
+    cluster.edit("deployments", "production", "orders-green", {"spec": {"replicas": 4}})
+    await bot.until("succeeded", release)
+
+
+async def test_traffic_moved_by_hand_at_the_end_is_held(bot: Bot) -> None:
+    await bot.says("/release payments v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("Approve", by=BEN)
+    await bot.until(lambda r: r.progress.weight == 100, release)
+    cluster = bot.world.kubernetes.cluster
+    cluster.edit("services", "production", "payments", {"spec": {"selector": {"slot": "blue"}}})
+    await bot.until("paused", release)
+    assert "Traffic is blue 100 %, green 0 %" in bot.card(release)
+    await bot.clicks("Roll back", by=DAN)
+    await bot.until("rolled_back", release)
+
+
+async def test_the_loops_do_it_all_by_themselves(world: World, tmp_path: Path) -> None:
+    """The same, with the app's own loops and real time instead of the test's hand."""
+    import asyncio
+
+    from tests.chaos.driver import RealClock
+
+    real = await World.made(RealClock())
+    real.seed()
+    bot = Bot(real, f"sqlite:///{tmp_path}/bot.db", tmp_path)
+    await bot.start()
+    loops = [bot.app.inbox.run(), bot.app.reconciler.run(), bot.app.outbox.run()]
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    await real.slack.app.slash(ANA, "/release", "payments v2.1.0 prod", CHANNEL)
+    for _ in range(200):
+        if bot._cards() and "Waiting for" in bot.card():
+            break
+        await asyncio.sleep(0.05)
+    assert "Waiting for a release manager" in bot.card()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await bot.finish()
+    await real.stop()
+    assert world

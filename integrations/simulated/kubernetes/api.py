@@ -31,6 +31,7 @@ class SimulatedKubernetes(SimulatedServer):
         """Paths of the real API."""
         found: list[tuple[str, str, Any]] = [
             ("GET", "/version", self._version),
+            ("GET", "/version/", self._version),
             ("GET", "/api/v1/namespaces/{ns}", self._namespace),
             ("GET", "/api/v1/namespaces/{ns}/pods", self._pods),
             ("GET", "/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices", self._slices),
@@ -73,7 +74,8 @@ class SimulatedKubernetes(SimulatedServer):
             raise ApiError(403, "Forbidden", message)
 
     async def _version(self, _request: web.Request) -> Object:
-        return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
+        more = ("buildDate", "compiler", "gitCommit", "gitTreeState", "goVersion", "platform")
+        return {"major": "1", "minor": "34", "gitVersion": "v1.34.0", **dict.fromkeys(more, "")}
 
     async def _namespace(self, request: web.Request) -> Object:
         name = request.match_info["ns"]
