@@ -143,8 +143,8 @@ class App:
         http = build_http(self.health, self.routes())
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
         if loops:
-            loops = (self.inbox.run, self.reconciler.run, self.outbox.run)
-            self.health.watch(self._run(*(_kept_up(loop) for loop in loops)))
+            turning = (self.inbox.run, self.reconciler.run, self.outbox.run)
+            self.health.watch(self._run(*(_kept_up(loop) for loop in turning)))
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
                 self._run(self._keep_time(self._server_clock))

@@ -182,8 +182,7 @@ class SimulatedKubernetes(SimulatedServer):
     async def _delete(self, request: web.Request) -> Object:
         kind, namespace, name = _named(request)
         self.check_allowed("delete", kind, namespace)
-        self.cluster.delete(kind, namespace, name)
-        return {"kind": "Status", "apiVersion": "v1", "status": "Success"}
+        return self.cluster.delete(kind, namespace, name)
 
 
 def _answering(server: SimulatedKubernetes, handler: Any) -> Any:
