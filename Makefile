@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # Override with `make setup PYTHON=/path/to/python3.12`.
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p && break; done)
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$p && exit; \
+  done; command -v python3)
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
@@ -49,7 +51,7 @@ deps: setup ## declared and used dependencies agree
 	$(BIN)/deptry bot commands integrations migrations
 
 spelling: setup ## codespell
-	$(BIN)/codespell bot commands integrations migrations tests docs examples README.md CHANGELOG.md
+	$(BIN)/codespell bot commands integrations migrations docs examples README.md CHANGELOG.md
 
 chaos: setup ## kill -9 at every boundary
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist=loadgroup -m chaos_full

@@ -37,21 +37,20 @@ async def handle_click(request: DecisionRequest | DetailsRequest, ctx: Context) 
     """Do what the button says."""
     if isinstance(request, DetailsRequest):
         return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
-    decide = ctx.decisions
     match request.kind:
         case "approve":
-            return await decide.approve(request.release_id, request.digest, None)
+            return await ctx.decisions.approve(request.release_id, request.digest, None)
         case "reject":
-            return await decide.reject(request.release_id, request.digest, None)
+            return await ctx.decisions.reject(request.release_id, request.digest, None)
         case "cancel":
-            return await decide.cancel(request.release_id)
+            return await ctx.stops.cancel(request.release_id)
         case "retry":
-            return await decide.retry(request.release_id)
+            return await ctx.stops.retry(request.release_id)
         case "resume":
-            return await decide.resume(request.release_id)
+            return await ctx.stops.resume(request.release_id)
         case "rollback":
-            return await decide.roll_back(request.release_id)
+            return await ctx.stops.roll_back(request.release_id)
         case "mended":
-            return await decide.mended(request.release_id)
+            return await ctx.stops.mended(request.release_id)
         case "repaired":
-            return await decide.repaired(request.release_id)
+            return await ctx.stops.repaired(request.release_id)

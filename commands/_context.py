@@ -9,6 +9,7 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.queries import Queries
+from bot.engine.stops import Stops
 from bot.errors import UserError
 
 
@@ -19,6 +20,7 @@ class Context:
     asker: Asker
     catalog: Catalog
     decisions: Decisions
+    stops: Stops
     queries: Queries
     now: datetime
     verbs: Mapping[str, str]

@@ -13,6 +13,7 @@ from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.inbox import Answer
 from bot.engine.queries import Queries
+from bot.engine.stops import Stops
 from bot.engine.world import World
 from bot.errors import UserError
 from bot.ports import Invocation
@@ -63,6 +64,7 @@ class Router:
             asker=asker,
             catalog=self._catalog(),
             decisions=Decisions(self._world, asker, invocation.key, at),
+            stops=Stops(self._world, asker, invocation.key, at),
             queries=queries,
             now=self._world.clock.now(),
             verbs={m.USAGE: m.HELP for m in self._verbs.values()},

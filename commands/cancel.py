@@ -19,4 +19,4 @@ def parse(words: Words, ctx: Context) -> DecisionRequest:
 
 async def handle(request: DecisionRequest, ctx: Context) -> Answer:
     """Stop it at once."""
-    return await ctx.decisions.cancel(request.release_id)
+    return await ctx.stops.cancel(request.release_id)

@@ -19,4 +19,4 @@ def parse(words: Words, ctx: Context) -> DecisionRequest:
 
 async def handle(request: DecisionRequest, ctx: Context) -> Answer:
     """Leave the wish; a tick looks at the cluster and goes on."""
-    return await ctx.decisions.resume(request.release_id)
+    return await ctx.stops.resume(request.release_id)

@@ -24,5 +24,5 @@ def parse(words: Words, ctx: Context) -> DecisionRequest | RollbackRequest:
 async def handle(request: DecisionRequest | RollbackRequest, ctx: Context) -> Answer:
     """Undo what is under way, or switch back to what ran before."""
     if isinstance(request, RollbackRequest):
-        return await ctx.decisions.roll_back_service(request.service, request.environment)
-    return await ctx.decisions.roll_back(request.release_id)
+        return await ctx.stops.roll_back_service(request.service, request.environment)
+    return await ctx.stops.roll_back(request.release_id)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.audit import AuditTag
-from bot.engine.decisions import Change
+from bot.engine.deciding import Change
 from bot.engine.faults import fault_id
 from bot.engine.world import World
 from bot.errors import PermanentError, StaleLeaseError, StoreError, TemporaryError, UserError

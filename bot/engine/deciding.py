@@ -1,0 +1,167 @@
+"""What every decision shares: who asks, their rights, the row they speak of, the record.
+
+Used by `decisions` and `stops`. Each public coroutine there does its asking of Slack first, and
+returns a `Change`: a function that `engine.inbox` runs inside the one transaction that also marks
+the command as done, so that a command which was cut short is simply done again.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from bot.domain.audit import AuditTag
+from bot.domain.catalog import Environment
+from bot.domain.lifecycle import Event, State, advance
+from bot.domain.plans import short_digest
+from bot.domain.reasons import Reason
+from bot.domain.releases import Release
+from bot.domain.requests import Asker
+from bot.engine import record
+from bot.engine.people import roles_of, who_could
+from bot.engine.world import World
+from bot.errors import UserError
+from bot.ports import Message
+from bot.store import audit, releases, wishes
+from bot.store.session import Session
+from bot.store.wishes import Wish
+from bot.views import refusals
+
+Change = Callable[[Session], Awaitable[Message | None]]
+"""Runs inside a transaction; returns what to tell the person alone, if anything."""
+
+
+class Deciding:
+    """One person's one command: `key` is the request's own id, `asked_at` when it came."""
+
+    def __init__(self, world: World, asker: Asker, key: str, asked_at: datetime) -> None:
+        self._world = world
+        self._asker = asker
+        self._key = key
+        self._at = asked_at
+
+    @property
+    def _now(self) -> datetime:
+        return self._world.clock.now()
+
+    def _environment(self, name: str) -> Environment:
+        env = self._world.catalog().environments.get(name)
+        if env is None:
+            raise UserError(
+                f"The catalogue has no environment {name} any more.", Reason.UNKNOWN_NAME
+            )
+        return env
+
+    async def _release(self, release_id: str) -> Release:
+        async with self._world.store.read() as session:
+            release = await releases.get(session, release_id)
+        if release is None:
+            raise refusals.no_such_release(release_id)
+        return release
+
+    async def _locked(self, session: Session, release_id: str) -> Release:
+        release = await releases.get_locked(session, release_id)
+        if release is None:
+            raise refusals.no_such_release(release_id)
+        return release
+
+    async def _must(
+        self,
+        roles: Sequence[str],
+        service: str,
+        what: str,
+        *,
+        requester: str | None = None,
+        stale_will_do: bool = False,
+    ) -> tuple[str, ...]:
+        have = await roles_of(
+            self._world,
+            self._asker.user,
+            roles,
+            service=service,
+            requester=requester,
+            stale_will_do=stale_will_do,
+        )
+        if not have:
+            who = await who_could(self._world, roles, service)
+            raise refusals.no_right(what, who, tuple(roles))
+        return have
+
+    async def _may_release(self, release: Release, verb: str) -> None:
+        rights = self._environment(release.environment).rights
+        await self._must(
+            rights.release,
+            release.service,
+            f"{verb} {release.id}",
+            requester=release.asker.user,
+        )
+
+    async def _approver(self, release: Release, env: Environment, what: str) -> tuple[str, ...]:
+        return await self._must(approvers(env), release.service, what)
+
+    async def _waiting_for_approval(
+        self, session: Session, release_id: str, digest: str | None
+    ) -> Release:
+        fresh = await self._locked(session, release_id)
+        if fresh.state is not State.AWAITING_APPROVAL:
+            raise refusals.too_late(fresh, "approve")
+        self._same_digest(fresh, digest)
+        return fresh
+
+    def _same_digest(self, release: Release, digest: str | None) -> None:
+        now_is = short_digest(release.digest or "")
+        if digest is not None and release.digest and not release.digest.startswith(digest):
+            raise UserError(
+                f"That was for plan {digest[:8]}; the plan is {now_is} now. "
+                "Look at the card and decide anew.",
+                Reason.DIGEST_OLD,
+            )
+
+    async def _wish(self, session: Session, release_id: str, kind: str) -> None:
+        wish = Wish(
+            key=self._key, release_id=release_id, kind=kind, by=self._asker.user, at=self._at
+        )
+        await wishes.insert(session, wish)
+        await releases.wake(session, release_id, self._now)
+
+    async def _end(
+        self,
+        session: Session,
+        release: Release,
+        event: Event,
+        reason: Reason,
+        said: Sequence[str],
+    ) -> None:
+        after = release.model_copy(
+            update={
+                "state": advance(release.state, event),
+                "reason": reason,
+                "detail": None,
+                "ended_at": self._now,
+                "acted_by": self._asker.user,
+                "acted_at": self._at,
+            }
+        )
+        await self._advance(session, release, after, None, said)
+
+    async def _advance(
+        self,
+        session: Session,
+        before: Release,
+        after: Release,
+        due_at: datetime | None,
+        said: Sequence[str],
+    ) -> None:
+        """Write it over the head of a tick that may be at work on the same waiting row."""
+        await releases.take_over_row(session, before.id)
+        await record.advance(
+            session, before, after, self._now, due_at=due_at, lines=said, by=self._asker.user
+        )
+
+    async def _note(
+        self, session: Session, tag: AuditTag, subject: str, **data: str | int | bool | None
+    ) -> None:
+        await audit.append(session, tag, subject, self._now, actor=self._asker.user, **data)
+
+
+def approvers(env: Environment) -> tuple[str, ...]:
+    """Roles that may say yes or no in an environment, and record what runs there."""
+    return tuple(dict.fromkeys((*env.rights.approve, *env.approvals.roles)))

@@ -1,0 +1,224 @@
+"""Stops: cancel, roll back, retry, resume, mended, repaired. People's wishes are rows."""
+
+from bot.domain.audit import AuditTag
+from bot.domain.lifecycle import UNDER_WAY, WAITING, Event, State, advance, may
+from bot.domain.planning import build_rollback
+from bot.domain.reasons import Reason
+from bot.domain.releases import Progress, Release
+from bot.domain.requests import ReleaseRequest
+from bot.engine import record
+from bot.engine.deciding import Change, Deciding
+from bot.errors import UserError
+from bot.ports import Message
+from bot.store import cards, releases, targets, wishes
+from bot.store.session import Session
+from bot.views import lines, refusals
+
+
+class Stops(Deciding):
+    """What people may do to a release that is there. Refusals are UserErrors."""
+
+    async def cancel(self, release_id: str) -> Change:
+        """Withdraw a release, or take it back where traffic has moved."""
+        release = await self._release(release_id)
+        if release.progress.moved:
+            return await self.roll_back(release_id)
+        env = self._environment(release.environment)
+        await self._must(
+            env.rights.cancel,
+            release.service,
+            f"cancel {release.id}",
+            requester=release.asker.user,
+        )
+        return self._stopping(release_id, "cancel")
+
+    async def roll_back(self, release_id: str) -> Change:
+        """Roll back: a release under way is undone; a finished one gets a release of its own."""
+        release = await self._release(release_id)
+        if release.state in WAITING or (
+            release.state in UNDER_WAY and not release.progress.moved and not release.undoes
+        ):
+            return await self._cancel_instead(release)
+        env = self._environment(release.environment)
+        await self._must(
+            env.rights.rollback, release.service, f"roll back {release.id}", stale_will_do=True
+        )
+        if release.state in UNDER_WAY:
+            return self._stopping(release_id, "rollback")
+        return self._undoing(release_id)
+
+    async def _cancel_instead(self, release: Release) -> Change:
+        """Before traffic moved a click on Roll back does what Cancel does."""
+        rights = self._environment(release.environment).rights
+        both = tuple(dict.fromkeys((*rights.cancel, *rights.rollback)))
+        await self._must(
+            both,
+            release.service,
+            f"cancel {release.id}",
+            requester=release.asker.user,
+            stale_will_do=True,
+        )
+        return self._stopping(release.id, "cancel")
+
+    def _stopping(self, release_id: str, kind: str) -> Change:
+        async def store(session: Session) -> Message | None:
+            if await wishes.exists(session, self._key):
+                return None
+            fresh = await self._locked(session, release_id)
+            if fresh.state in WAITING:
+                await self._note(session, AuditTag.RELEASE_CANCELLED, release_id)
+                said = [lines.cancelled(self._asker.user)]
+                await self._end(session, fresh, Event.CANCELLED, Reason.CANCELLED_BY_PERSON, said)
+                return None
+            if fresh.state not in UNDER_WAY:
+                raise refusals.too_late(fresh, "roll back" if kind == "rollback" else "cancel")
+            if fresh.state is State.ROLLING_BACK:
+                raise UserError(f"{release_id} is going back already.", Reason.ALREADY_SAID)
+            tag = AuditTag.ROLLBACK_ASKED if kind == "rollback" else AuditTag.RELEASE_CANCELLED
+            await self._note(session, tag, release_id)
+            await self._wish(session, release_id, "rollback")
+            return None
+
+        return store
+
+    def _undoing(self, release_id: str) -> Change:
+        async def store(session: Session) -> Message | None:
+            if await releases.by_request(session, self._key):
+                return None
+            undone = await self._locked(session, release_id)
+            newer = await releases.newer_started(session, undone)
+            refusals.check_rollback(undone, newer, self._now)
+            rollback = await self._rollback_of(session, undone)
+            try:
+                await releases.insert(session, rollback, self._key, self._now)
+            except releases.UnderWayError:
+                raise refusals.under_way(undone) from None
+            await cards.want(session, rollback.id, self._asker.channel, self._now, urgent=True)
+            await cards.want(session, undone.id, undone.asker.channel, self._now, urgent=True)
+            await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
+            said = [lines.rollback_asked(self._asker.user)]
+            await record.say(session, rollback, said, self._now)
+            return None
+
+        return store
+
+    async def _rollback_of(self, session: Session, undone: Release) -> Release:
+        plan = undone.plan
+        if plan is None or plan.previous is None:
+            raise UserError(
+                f"What ran before {undone.id} is not known, so there is nothing to go back to.",
+                Reason.NOTHING_TO_DO,
+            )
+        request = ReleaseRequest(
+            service=undone.service, version=plan.previous, environment=undone.environment
+        )
+        now = self._now
+        return Release(
+            id=await releases.free_id(session),
+            kind="rollback",
+            request=request,
+            asker=self._asker.model_copy(update={"channel": undone.asker.channel}),
+            created_at=now,
+            state=State.ROLLING_BACK,
+            reason=Reason.ROLLED_BACK_BY_PERSON,
+            rules=undone.rules,
+            plan_text=build_rollback(plan, undone.rules).text(),
+            diff=undone.diff,
+            hand_patch=undone.hand_patch,
+            progress=Progress(track="undo", since=now, moved=True, weight=100),
+            started_at=now,
+            ends_as=State.SUCCEEDED,
+            undoes=undone.id,
+            acted_by=self._asker.user,
+            acted_at=self._at,
+        )
+
+    async def roll_back_service(self, service: str, environment: str) -> Change:
+        """Roll back what is under way or was released last for a service in an environment."""
+        async with self._world.store.read() as session:
+            newest = await releases.latest(
+                session,
+                service=service,
+                environment=environment,
+                states=[*UNDER_WAY, State.SUCCEEDED],
+                limit=1,
+            )
+        if not newest:
+            raise UserError(
+                f"The bot has released nothing of {service} in {environment}, "
+                "so there is nothing that it could take back.",
+                Reason.NOTHING_TO_DO,
+            )
+        return await self.roll_back(newest[0].id)
+
+    async def retry(self, release_id: str) -> Change:
+        """Ask the gates again, or what is being waited for."""
+        release = await self._release(release_id)
+        await self._may_release(release, "retry")
+
+        async def store(session: Session) -> Message | None:
+            fresh = await self._locked(session, release_id)
+            if fresh.ended:
+                raise refusals.too_late(fresh, "retry")
+            await self._note(session, AuditTag.RELEASE_RETRIED, release_id)
+            if may(fresh.state, Event.LOOK_AGAIN_ASKED) and fresh.state in WAITING:
+                state = advance(fresh.state, Event.LOOK_AGAIN_ASKED)
+                after = fresh.model_copy(update={"state": state})
+                await self._advance(session, fresh, after, self._now, [])
+            else:
+                await releases.wake(session, release_id, self._now)
+            return None
+
+        return store
+
+    async def resume(self, release_id: str) -> Change:
+        """Let a held release go on from what is there."""
+        release = await self._release(release_id)
+        await self._may_release(release, "resume")
+
+        async def store(session: Session) -> Message | None:
+            fresh = await self._locked(session, release_id)
+            if fresh.state is not State.PAUSED:
+                raise refusals.too_late(fresh, "resume")
+            await self._note(session, AuditTag.RELEASE_RESUMED, release_id)
+            await self._wish(session, release_id, "resume")
+            return None
+
+        return store
+
+    async def mended(self, release_id: str) -> Change:
+        """Say that the cause of a rollback is mended: the lock on the target is lifted."""
+        release = await self._release(release_id)
+        env = self._environment(release.environment)
+        await self._must(env.rights.rollback, release.service, f"lift the lock of {release.id}")
+
+        async def store(session: Session) -> Message | None:
+            fresh = await self._locked(session, release_id)
+            place = (fresh.service, fresh.environment)
+            if not await targets.unlock(session, place, release_id):
+                raise UserError(f"{release_id} holds no lock any more.", Reason.BUTTON_OLD)
+            await self._note(session, AuditTag.CAUSE_MENDED, release_id)
+            after = fresh.model_copy(update={"locks": False})
+            said = [lines.mended(self._asker.user)]
+            await self._advance(session, fresh, after, None, said)
+            await releases.wake_blocked(session, fresh.environment, self._now)
+            return None
+
+        return store
+
+    async def repaired(self, release_id: str) -> Change:
+        """Say that a rollback which could not finish was repaired by hand."""
+        release = await self._release(release_id)
+        env = self._environment(release.environment)
+        await self._must(
+            env.rights.rollback, release.service, f"end {release.id}", stale_will_do=True
+        )
+
+        async def store(session: Session) -> Message | None:
+            fresh = await self._locked(session, release_id)
+            if fresh.state is not State.ROLLING_BACK or not fresh.needs_attention:
+                raise refusals.too_late(fresh, "repaired")
+            await self._wish(session, release_id, "repaired")
+            return None
+
+        return store
