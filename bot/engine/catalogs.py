@@ -69,8 +69,9 @@ async def _announce(
 
 async def _look_again(world: World, session: Session) -> None:
     """Ask the gates of open releases again whose rules are others now."""
-    for release in await releases.unfinished(session):
-        if release.state not in WAITING or release.state is State.GATHERING:
+    for seen in await releases.unfinished(session):
+        release = await releases.get_locked(session, seen.id)
+        if release is None or release.state not in WAITING or release.state is State.GATHERING:
             continue
         if not _touched(world, release):
             continue

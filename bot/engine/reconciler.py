@@ -145,17 +145,24 @@ class Reconciler:
                 release = await releases.get(session, lease.release_id)
 
     async def _claim(self, release_id: str, *, force: bool) -> tuple[Lease, Release] | None:
+        """Take the lease, then read: what was read before may be a dead tick's past."""
         world = self._world
         async with world.store.write() as session:
-            release = await releases.get(session, release_id)
-            if release is None or release.ended:
-                await self._past_its_end(release_id, release, session)
+            seen = await releases.get(session, release_id)
+            if seen is None or seen.ended:
+                await self._past_its_end(release_id, seen, session)
                 return None
-            place = (release.service, release.environment) if release.state in UNDER_WAY else None
             lease = await leases.claim(
-                session, release_id, place, world.owner, world.clock.real(), force=force
+                session, release_id, _place(seen), world.owner, world.clock.real(), force=force
             )
-            return (lease, release) if lease else None
+            release = await releases.get(session, release_id)
+            if lease is None or release is None:
+                return None
+            if release.ended or _place(release) != lease.place:
+                # Its holder got it further while this waited; its row is due again as that says.
+                await leases.hold(session, lease, None)
+                return None
+            return lease, release
 
     async def _past_its_end(
         self, release_id: str, release: Release | None, session: Session
@@ -198,3 +205,8 @@ class Reconciler:
                 await leases.hold(session, lease, None)
         except StaleLeaseError:
             return
+
+
+def _place(release: Release) -> tuple[str, str] | None:
+    """Whose lease guards a release: its target's once it holds that, else its own row's."""
+    return (release.service, release.environment) if release.state in UNDER_WAY else None

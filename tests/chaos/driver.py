@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.domain.audit import verify
 from bot.domain.releases import Release
 from bot.store import audit, releases
@@ -78,6 +80,8 @@ class Scene:
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._tell()
+        except TimeoutError:
+            pytest.fail(f"nothing more happens after {self.killed} kills:\n{self._seen()}")
         finally:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
@@ -188,6 +192,12 @@ class Scene:
             await asyncio.sleep(2.5)
             if self.world.slack.space.serial == before and self._listening():
                 return
+
+    def _seen(self) -> str:
+        space = self.world.slack.space
+        roots = space.roots(CHANNEL)
+        told = [m.text for root in roots for m in (root, *space.replies(CHANNEL, root.ts))]
+        return "\n".join(told)
 
     # What must hold.
 

@@ -1,9 +1,15 @@
 """Getting back: one click, in every state, waiting for nothing but the cluster."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from bot.domain.lifecycle import State
+from bot.domain.reasons import Reason
+from bot.engine import record
+from bot.engine.undoing import turned_back
+from bot.store import leases
 from integrations.simulated.kubernetes import seeding
 from integrations.simulated.server import Fault
 from tests.tester import ANA, BEN, CY, DAN, Bot
@@ -37,6 +43,32 @@ async def test_a_click_under_way_puts_all_traffic_back_first(bot: Bot) -> None:
     assert "2.1.0 is held back in production. @ana @dan: your commits are in it." in bot.thread()
     assert await bot.runs("orders") is None
     assert len(await bot.all_releases()) == 1
+
+
+async def test_who_takes_the_lease_over_goes_on_from_what_its_holder_wrote_last(bot: Bot) -> None:
+    """A tick that read before it had the lease once undid a rollback's first write."""
+    release_id = await running(bot)
+    release = await bot.release(release_id)
+    place = (release.service, release.environment)
+    async with bot.app.store.write() as session:
+        lease = await leases.claim(
+            session, release_id, place, "another", bot.world.clock.real(), force=True
+        )
+        assert lease
+        taker = asyncio.create_task(bot.app.reconciler.tick(release_id, force=True))
+        await asyncio.sleep(0.2)
+        back = turned_back(
+            release,
+            bot.world.clock.now(),
+            ends_as=State.ROLLED_BACK,
+            reason=Reason.ROLLED_BACK_BY_PERSON,
+            detail=None,
+        )
+        now = bot.world.clock.now()
+        await record.advance(session, release, back, now, due_at=now)
+    await taker
+    assert (await bot.until("rolled_back", release_id)).progress.weight == 0
+    assert bot.live("orders") == "blue"
 
 
 @pytest.mark.parametrize("state", ["awaiting_approval", "blocked"])
