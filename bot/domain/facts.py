@@ -18,10 +18,9 @@ class Known(Value, Generic[T]):
 
 
 class Unknown(Value):
-    """A source that gave no answer: `source` as people name it, `why` for the sentence."""
+    """A source that gave no answer; `why` says in words which one and what it did instead."""
 
     known: Literal[False] = False
-    source: str
     why: str
 
 

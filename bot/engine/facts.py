@@ -102,9 +102,9 @@ async def _answer(source: str, call: Awaitable[T], seconds: float) -> Known[T] |
         async with asyncio.timeout(seconds):
             return Known(value=await call)
     except TimeoutError:
-        return Unknown(source=source, why=f"no answer for {seconds:g} s")
+        return Unknown(why=f"{source} didn't answer for {seconds:g} s")
     except (TemporaryError, PermanentError) as error:
-        return Unknown(source=source, why=str(error))
+        return Unknown(why=str(error))
 
 
 def spellings(version: str) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ async def _of_commit(
     if isinstance(tag, Unknown):
         return tag, tag, tag
     if tag.value.tag is None:
-        nothing = Unknown(source="GitHub", why="there is no commit to ask about")
+        nothing = Unknown(why="there is no commit to ask about")
         return Known(value=None), nothing, nothing
     commit, repository = tag.value.tag.commit, rules.repository
     source, limit = world.source, world.limits.source

@@ -40,7 +40,11 @@ def state_words(release: Release) -> str:
 def no_right(what: str, who: Sequence[str], roles: Sequence[str]) -> UserError:
     """The person may not; say who may."""
     named = people(list(who))
-    needed = " or ".join(role.replace("-", " ") for role in roles) or "nobody"
+    if not roles:
+        return UserError(
+            f"You can't {what}: the catalogue gives nobody that right.", Reason.NO_RIGHT
+        )
+    needed = " or ".join(role.replace("-", " ") for role in roles)
     tail = f" {named} can." if named else " Nobody has that role yet: the catalogue says who."
     return UserError(f"You can't {what}: it takes {needed}.{tail}", Reason.NO_RIGHT)
 

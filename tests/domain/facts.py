@@ -25,7 +25,7 @@ from tests.tester import CATALOG
 from tests.virtual import START
 
 REQUEST = ReleaseRequest(service="payments", version="v2.1.0", environment="production")
-SILENT = Unknown(source="GitHub", why="no answer for 20 s")
+SILENT = Unknown(why="GitHub didn't answer for 20 s")
 
 
 def catalog() -> Catalog:

@@ -62,7 +62,7 @@ def test_a_silent_source_fails_closed(gate: str, source: str) -> None:
     assert result is not None
     assert (result.status, result.reason) == ("failed", "source_unknown")
     assert result.could_not_tell
-    assert "GitHub gave no answer: no answer for 20 s" in result.sentence
+    assert "unknown: GitHub didn't answer for 20 s." in result.sentence
     assert "Retry" in (result.next_step or "")
 
 
@@ -159,7 +159,7 @@ def test_the_diff_is_told_as_far_as_it_is_known() -> None:
     assert "1 commit by 1 person, without 3 of those that run now" in told.sentence
     unknown = asked("version", diff=SILENT)
     assert unknown is not None
-    assert "the diff is unknown: no answer for 20 s" in unknown.sentence
+    assert "the diff is unknown: GitHub didn't answer for 20 s" in unknown.sentence
     first = asked("version", diff=known(None), live_version=None)
     assert first is not None
     assert "there is no diff" in first.sentence

@@ -52,7 +52,7 @@ async def test_github_away_while_gathering_fails_closed_and_is_asked_again(bot: 
     await bot.says("/release payments v2.1.0 prod")
     blocked = await bot.until("blocked")
     assert blocked.reason == "source_unknown"
-    assert "✗ checks GitHub gave no answer: GitHub answered 503" in bot.card()
+    assert "✗ checks unknown: GitHub answered 503" in bot.card()
     assert "Retry" in [b.label for b in bot.card_message().buttons()]
     bot.world.github.heal()
     await bot.clicks("Retry", by=ANA)
@@ -72,7 +72,7 @@ async def test_a_source_that_does_not_answer_has_its_own_time_limit(bot: Bot) ->
     bot.world.github.fail(Fault("hang", path="code-scanning", times=None, seconds=30))
     await bot.says("/release payments v2.1.0 prod")
     await bot.until("blocked")
-    assert "✗ scans GitHub gave no answer: no answer for 2 s" in bot.card()
+    assert "✗ scans unknown: GitHub didn't answer for 2 s." in bot.card()
 
 
 async def test_github_away_for_two_minutes_under_way_is_waited_for(bot: Bot) -> None:

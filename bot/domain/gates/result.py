@@ -57,6 +57,6 @@ def unknown(gate: str, fact: Unknown) -> GateResult:
     return failed(
         gate,
         Reason.SOURCE_UNKNOWN,
-        f"{fact.source} gave no answer: {fact.why}",
+        f"unknown: {fact.why.rstrip('.')}.",
         "It is asked again each minute, or press Retry.",
     )
