@@ -11,10 +11,10 @@ from bot.views import lines
 from tests.domain.facts import REQUEST, facts, rules, slot
 from tests.tester import ANA, BEN, DAN
 from tests.views.releases import NOW, release
+from tests.virtual import START
 
 DIGEST = "3f9c0d1e2a2b3c4d"
 RUN = "https://github.test/runs/4711"
-from tests.virtual import START
 
 
 def test_what_people_did() -> None:
