@@ -1,6 +1,10 @@
 """The lifecycle: one test draws every cell of the table."""
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.domain.lifecycle import (
     ENDINGS,
@@ -78,3 +82,20 @@ def test_every_state_can_be_reached() -> None:
                 reached.add(after)
                 todo.append(after)
     assert reached == set(State)
+
+
+@given(st.lists(st.sampled_from(Event)))
+def test_whatever_happens_an_ending_is_the_end(events: list[Event]) -> None:
+    state, path = State.GATHERING, [State.GATHERING]
+    for event in events:
+        if may(state, event):
+            assert state not in ENDINGS
+            state = advance(state, event)
+            path.append(state)
+    under_way = [s in UNDER_WAY for s in path]
+    # Work that has begun outside never becomes a wish again; only what is queued may go back.
+    for before, after in itertools.pairwise(path):
+        if before in UNDER_WAY - {State.QUEUED}:
+            assert after not in WAITING
+    assert sum(1 for s in path if s in ENDINGS) <= 1
+    assert not any(under_way) or State.QUEUED in path
