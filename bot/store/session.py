@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -28,6 +29,10 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
+
+
+_RAW = (asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What the driver raises as it is while a connection is being made: a server that starts up."""
 
 
 def async_url(url: str) -> str:
@@ -133,5 +138,5 @@ async def _translated() -> AsyncIterator[None]:
         yield
     except IntegrityError:
         raise
-    except (TimeoutError, DBAPIError, PoolTimeoutError, ConnectionError) as error:
+    except (DBAPIError, PoolTimeoutError, OSError, *_RAW) as error:
         raise StoreError(f"the database: {type(error).__name__}", delay=1.0) from error

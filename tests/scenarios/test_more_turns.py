@@ -260,13 +260,10 @@ def test_database_urls() -> None:
         async_url("mysql://x")
 
 
-async def test_a_database_that_is_gone_is_a_store_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.store.migrate.TRIES", 1)
+async def test_a_database_that_is_not_there_is_a_store_error(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/none/bot.db")
     with pytest.raises(StoreError):
-        await migrate(store)
+        await migrate(store, tries=1)
     await store.close()
 
 
