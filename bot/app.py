@@ -41,6 +41,9 @@ from integrations.slack import SlackChat, SlackReceiver
 
 log = structlog.get_logger()
 
+TURN_SECONDS = 5.0
+"""How long a loop may take to finish its turn when the process ends."""
+
 CLOCK_SECONDS = 10.0
 """How often the database server's time is measured."""
 
@@ -102,6 +105,7 @@ class App:
         self.scheduler = Scheduler()
         self._receiver = self._slack_receiver()
         self._tasks: list[asyncio.Task[None]] = []
+        self._loops: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -144,7 +148,8 @@ class App:
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
         if loops:
             turning = (self.inbox.run, self.reconciler.run, self.outbox.run)
-            self.health.watch(self._run(*(_kept_up(loop) for loop in turning)))
+            self._loops = self._run(*(_kept_up(loop) for loop in turning))
+            self.health.watch(self._loops)
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
                 self._run(self._keep_time(self._server_clock))
@@ -194,6 +199,10 @@ class App:
         self.scheduler.stop()
         if self._runner is not None:
             await self._runner.cleanup()
+        for wake in (self.world.commands, self.world.work, self.world.mail):
+            wake.close()
+        if self._loops:
+            await asyncio.wait(self._loops, timeout=TURN_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -247,10 +256,10 @@ catalog_schema = catalog_file.json_schema
 
 
 async def _kept_up(loop: Callable[[], Awaitable[None]]) -> None:
-    """Run a loop; a bug in it is logged with an id, and it goes on a second later."""
+    """Run a loop to its end; a bug in it is logged with an id, and it goes on a second later."""
     while True:
         try:
-            await loop()
+            return await loop()
         except Exception:
             log.exception("loop_failed", loop=loop.__qualname__, error_id=fault_id())
             await asyncio.sleep(1.0)

@@ -57,7 +57,7 @@ class Inbox:
             error_id = fault_id()
             log.exception("command_not_stored", key=invocation.key, error_id=error_id)
             return Reply(text=answers.bug(error_id).text)
-        self._world.work.ring()
+        self._world.commands.ring()
         return Reply()
 
     async def hint(self, webhook: Webhook) -> None:
@@ -75,15 +75,15 @@ class Inbox:
         self._world.work.ring()
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
+        """Work until the process ends."""
+        while self._world.commands.open:
             try:
                 started = await self.start_due()
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
                 started = 0
             if not started:
-                await self._world.work.wait(1.0)
+                await self._world.commands.wait(1.0)
 
     async def start_due(self) -> int:
         """Take up what is due; count it."""
@@ -102,6 +102,7 @@ class Inbox:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._at_work.discard(task)
+        self._world.commands.ring()
         self._world.work.ring()
         self._world.mail.ring()
 

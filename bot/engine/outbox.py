@@ -78,8 +78,8 @@ class Outbox:
         self._drawn_at: dict[str, datetime] = {}
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
+        """Work until the process ends."""
+        while self._world.mail.open:
             try:
                 await self.send_due()
             except TemporaryError as error:

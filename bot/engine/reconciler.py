@@ -50,8 +50,8 @@ class Reconciler:
         self._bugs: dict[str, datetime] = {}
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
+        """Work until the process ends."""
+        while self._world.work.open:
             try:
                 await self.start_due()
                 pause = await self._pause()

@@ -49,6 +49,8 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
 
 async def say(session: Session, release: Release, lines: Sequence[str], now: datetime) -> None:
     """Add lines to the release's thread."""
+    if not lines:
+        return
     seq, _ = await audit.head(session)
     for number, line in enumerate(lines):
         await outbox.put(

@@ -37,14 +37,24 @@ class Limits:
 
 
 class Wake:
-    """Wakes the loops of this process. Cheap to ring, and rings are not counted."""
+    """Wakes one loop of this process. Cheap to ring, and rings are not counted.
+
+    Two loops never share one: the first to wait would take the other's ring.
+    """
 
     def __init__(self) -> None:
         self._bell = asyncio.Event()
+        self.open = True
+        """Whether the loop is to go on after its present turn."""
 
     def ring(self) -> None:
-        """Wake whoever waits."""
+        """Wake the loop, or keep its next wait from waiting."""
         self._bell.set()
+
+    def close(self) -> None:
+        """Let the loop end when its present turn is over."""
+        self.open = False
+        self.ring()
 
     async def wait(self, seconds: float) -> None:
         """Wait for a ring, or that many seconds of real time."""
@@ -69,7 +79,9 @@ class World:
     owner: str
     """Names this process in leases."""
     limits: Limits = field(default_factory=Limits)
+    commands: Wake = field(default_factory=Wake)
+    """Rings for the inbox."""
     work: Wake = field(default_factory=Wake)
-    """Rings for the inbox and the reconciler."""
+    """Rings for the reconciler."""
     mail: Wake = field(default_factory=Wake)
     """Rings for the outbox."""

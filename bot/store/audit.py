@@ -58,10 +58,6 @@ async def append(
 
 
 async def _locked_head(session: AsyncSession) -> AuditHeadRow:
-    insert = insert_for(session)
-    await session.exec(
-        insert(AuditHeadRow).values(id=1, seq=0, hash=GENESIS).on_conflict_do_nothing()
-    )
     found = await session.exec(
         select(AuditHeadRow)
         .where(AuditHeadRow.id == 1)

@@ -54,16 +54,16 @@ async def claim(
 ) -> Lease | None:
     """Take the lease if it is free or has run out (or at once, by force) and raise the fence."""
     table: Any = ReleaseRow if place is None else TargetRow
-    if place is not None:
-        await ensure_target(session, *place)
     free = [] if force else [or_(table.lease_until.is_(None), table.lease_until <= real)]
-    done = await session.exec(
+    take = (
         update(table)
         .where(*_where(table, release_id, place), *free)
         .values(fence=table.fence + 1, lease_owner=owner, lease_until=real + LEASE)
         .returning(table.fence)
     )
-    fence = done.scalar_one_or_none()
+    fence = (await session.exec(take)).scalar_one_or_none()
+    if fence is None and place is not None and await ensure_target(session, *place):
+        fence = (await session.exec(take)).scalar_one_or_none()
     return None if fence is None else Lease(release_id, place, fence, owner)
 
 
@@ -86,14 +86,15 @@ async def hold(session: AsyncSession, lease: Lease, until: datetime | None) -> N
         raise StaleLeaseError(lease.release_id)
 
 
-async def ensure_target(session: AsyncSession, service: str, environment: str) -> None:
-    """Make the target's row if it isn't there."""
+async def ensure_target(session: AsyncSession, service: str, environment: str) -> bool:
+    """Make the target's row; False where it is there already."""
     insert = insert_for(session)
-    await session.exec(
+    done = await session.exec(
         insert(TargetRow)
         .values(service=service, environment=environment, fence=0)
         .on_conflict_do_nothing()
     )
+    return bool(changed(done))
 
 
 async def lift(session: AsyncSession, lease: Lease, above: int) -> Lease:

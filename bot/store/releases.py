@@ -65,13 +65,18 @@ async def update_row(session: AsyncSession, release: Release, due_at: datetime |
 
     The caller holds its lease in this same transaction (`leases.hold`).
     """
+    change = (
+        update(ReleaseRow)
+        .where(col(ReleaseRow.id) == release.id)
+        .values(due_at=due_at, **_columns(release))
+    )
+    if release.state is not State.QUEUED:
+        await session.exec(change)
+        return
+    # Only who becomes queued takes a target; the savepoint lets the transaction go on if it can't.
     try:
         async with session.begin_nested():
-            await session.exec(
-                update(ReleaseRow)
-                .where(col(ReleaseRow.id) == release.id)
-                .values(due_at=due_at, **_columns(release))
-            )
+            await session.exec(change)
     except IntegrityError as error:
         raise UnderWayError(release.id) from error
 

@@ -3,6 +3,7 @@
 Used by the engine. Faults of the database come out as StoreError, whatever the driver.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -30,6 +31,10 @@ _DRIVERS = {
     "postgres": "postgresql+asyncpg",
 }
 
+
+_CLOSE_SECONDS, _CLOSE_LOOKS = 0.02, 100
+"""How often and how long a closing store looks for transactions that end: a cancelled one is
+rolled back behind its task's back."""
 
 _RAW = (asyncpg.PostgresError, asyncpg.InterfaceError)
 """What the driver raises as it is while a connection is being made: a server that starts up."""
@@ -126,10 +131,13 @@ class Store:
             return found
 
     async def close(self) -> None:
-        """Close every connection."""
-        await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        """Close every connection, once the last transactions have given theirs back."""
+        for engine in {self._writer, self._reader}:
+            for _ in range(_CLOSE_LOOKS):
+                if not engine.pool.checkedout():  # type: ignore[attr-defined]
+                    break
+                await asyncio.sleep(_CLOSE_SECONDS)
+            await engine.dispose()
 
 
 @asynccontextmanager
