@@ -7,7 +7,8 @@ STAMP := $(VENV)/.ready
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$p && exit; \
   done; command -v python3)
-JOBS ?= auto
+# One more than there are cores: some tests wait for real time.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports deps spelling chaos bench fmt
@@ -28,12 +29,12 @@ $(STAMP): pyproject.toml deploy/requirements-dev.lock
 demo: setup ## run the main job on simulated systems, in this terminal
 	@$(BIN)/release-bot demo
 
-test: setup ## run the tests, on SQLite and on PostgreSQL
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist=loadgroup
+test: setup ## run the tests, each conversation on SQLite or on PostgreSQL
+	$(BIN)/python -m pytest -q -n $(JOBS) --databases=either
 
-check: setup ## what CI runs: tests, coverage, lint, types, imports, and all of the chaos
+check: setup ## what CI runs: tests on both databases, coverage, lint, types, imports, and all of the chaos
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist=loadgroup --cov --cov-report=
+	$(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report=
 	$(BIN)/python -m coverage report
 	$(MAKE) lint types imports deps spelling chaos
 
@@ -54,7 +55,7 @@ spelling: setup ## codespell
 	$(BIN)/codespell bot commands integrations migrations docs examples README.md CHANGELOG.md
 
 chaos: setup ## kill -9 at every boundary
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist=loadgroup -m chaos_full
+	$(BIN)/python -m pytest -q -n $(JOBS) -m chaos_full
 
 bench: setup ## figures, as ratios against a named peer measured in the same run
 	$(BIN)/python -m tests.bench

@@ -1,6 +1,7 @@
 """Fixtures: a world, a bot on it, and both databases."""
 
 import itertools
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,32 @@ import pytest
 
 from tests.tester import Bot, World
 
+DATABASES = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make test` takes each conversation to one of the two databases, `make check` to both."""
+    parser.addoption("--databases", choices=["both", "either"], default="both")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `--databases` leaves out; what takes long starts first."""
+    if config.getoption("--databases") == "either":
+        left = [item for item in items if not _for_the_other_database(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in left])
+        items[:] = left
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def _for_the_other_database(item: pytest.Item) -> bool:
+    """Scenarios take turns by name; whatever tests the store itself runs on both."""
+    database: str = item.callspec.params.get("database", "") if hasattr(item, "callspec") else ""
+    if not database or "scenarios" not in item.path.parts:
+        return False
+    name = item.name.replace(database, "")
+    return DATABASES[zlib.crc32(name.encode()) % 2] != database
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +66,7 @@ def fresh_database(server: Any) -> str:
     return uri
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":

@@ -77,6 +77,7 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert revealed(Settings().slack_bot_token) == "xoxb-2"
 
 
+@pytest.mark.long
 def test_the_play_through_tells_the_story_and_its_record_verifies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,7 @@ class Person:
         raise AssertionError(f"never shown: {awaited}\n{self.screen.getvalue()}")
 
 
+@pytest.mark.long
 async def test_a_person_releases_and_rolls_back_at_a_terminal(stage: Stage) -> None:
     terminal = Terminal(stage.slack.url, CHANNEL, PEOPLE, colour=True)
     person = Person(

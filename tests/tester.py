@@ -33,7 +33,7 @@ REPO = "quantivista/platform"
 CATALOG = (Path(__file__).parent / "catalog.yaml").read_text()
 
 QUICK = Limits(
-    source=2.0, cluster=2.0, pod_poll=timedelta(seconds=5), bake_poll=timedelta(seconds=10)
+    source=2.0, cluster=2.0, pod_poll=timedelta(seconds=5), bake_poll=timedelta(seconds=15)
 )
 """Few looks: a tick costs real time, whatever the virtual clock says."""
 

@@ -132,7 +132,6 @@ class Reconciler:
                 await waiting.tick(self._world, lease, release)
             else:
                 await self._turns(lease, release)
-        await self._give_back(lease)
         self._bugs.pop(release_id, None)
         self._world.mail.ring()
 
@@ -193,18 +192,11 @@ class Reconciler:
             try:
                 async with self._world.store.write() as session:
                     until = self._world.clock.real() + leases.LEASE
-                    await leases.hold(session, lease, until)
+                    await leases.renew(session, lease, until)
             except StaleLeaseError:
                 return
             except TemporaryError as error:
                 log.warning("lease_not_renewed", release=lease.release_id, error=str(error))
-
-    async def _give_back(self, lease: Lease) -> None:
-        try:
-            async with self._world.store.write() as session:
-                await leases.hold(session, lease, None)
-        except StaleLeaseError:
-            return
 
 
 def _place(release: Release) -> tuple[str, str] | None:

@@ -28,9 +28,14 @@ FAULT_WAIT = timedelta(seconds=15)
 
 
 async def tick(world: World, lease: Lease, release: Release) -> bool:
-    """Take one turn. True: take another at once, there is more to do now."""
+    """Take one turn. True: take another at once, there is more to do now.
+
+    False: it waits, or has ended, and the lease is given back.
+    """
     release, lease = await undoing.take_wishes(world, lease, release)
     if release.ended or release.state is State.PAUSED:
+        async with world.store.write() as session:
+            await leases.hold(session, lease, None)
         return False
     if release.state is State.QUEUED:
         return await _start(world, lease, release)
@@ -44,6 +49,7 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
         await targets.count_start(session, release.environment)
         problem = await _order_broken(session, release)
         if problem:
+            await leases.hold(session, lease, None)
             after = release.model_copy(
                 update={
                     "state": advance(release.state, Event.GATES_REFUSED),
@@ -131,7 +137,8 @@ async def _done(work: Work, before: Release, outcome: Done) -> bool:
     last = release.progress.step >= len(release.steps())
     said = [*work.said, *([outcome.say] if outcome.say else [])]
     async with world.store.write() as session:
-        await leases.hold(session, work.lease, world.clock.real() + leases.LEASE)
+        until = None if last else world.clock.real() + leases.LEASE
+        await leases.hold(session, work.lease, until)
         await audit.append(
             session,
             AuditTag.STEP_DONE,
@@ -187,18 +194,16 @@ async def _wait(work: Work, before: Release, outcome: Wait) -> bool:
     if stuck and not after.needs_attention:
         after = after.model_copy(update={"needs_attention": True, "detail": outcome.note})
         said.append(lines.attention(outcome.note, undoing.by_hand(after)))
-    if outcome.until <= now:
-        await _write(work, before, after, now, said)
-        return True
     await _write(work, before, after, outcome.until, said)
-    return False
+    return outcome.until <= now
 
 
 async def _write(
     work: Work, before: Release, after: Release, due_at: datetime, said: list[str]
 ) -> None:
+    until = work.world.clock.real() + leases.LEASE if due_at <= work.now else None
     async with work.world.store.write() as session:
-        await leases.hold(session, work.lease, work.world.clock.real() + leases.LEASE)
+        await leases.hold(session, work.lease, until)
         if after == before and not said:
             await releases.update_row(session, after, due_at)
         else:

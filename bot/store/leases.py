@@ -70,8 +70,19 @@ async def claim(
 async def hold(session: AsyncSession, lease: Lease, until: datetime | None) -> None:
     """Make sure, inside a transaction, that the lease is still ours; set when it runs out.
 
-    Raises StaleLeaseError where somebody else has it: then nothing of the transaction holds.
+    `until` None gives it back: the write that says what a release waits for is the last of its
+    tick. Raises StaleLeaseError where somebody else has it: then nothing of the transaction holds.
     """
+    await _set(session, lease, until)
+
+
+async def renew(session: AsyncSession, lease: Lease, until: datetime) -> None:
+    """Lengthen a lease that is held; raises StaleLeaseError once it is lost or given back."""
+    table: Any = ReleaseRow if lease.place is None else TargetRow
+    await _set(session, lease, until, table.lease_until.is_not(None))
+
+
+async def _set(session: AsyncSession, lease: Lease, until: datetime | None, *also: Any) -> None:
     table: Any = ReleaseRow if lease.place is None else TargetRow
     done = await session.exec(
         update(table)
@@ -79,6 +90,7 @@ async def hold(session: AsyncSession, lease: Lease, until: datetime | None) -> N
             *_where(table, lease.release_id, lease.place),
             table.fence == lease.fence,
             table.lease_owner == lease.owner,
+            *also,
         )
         .values(lease_until=until)
     )

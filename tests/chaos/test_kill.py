@@ -16,6 +16,7 @@ STORIES = [
 
 
 @pytest.mark.chaos
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("service", "story"), [("payments", "rollback"), ("orders", "back")])
 async def test_a_release_survives_kills(
