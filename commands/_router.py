@@ -68,8 +68,14 @@ class Router:
             queries=queries,
             now=self._world.clock.now(),
             verbs={m.USAGE: m.HELP for m in self._verbs.values()},
-            here=await queries.release_of_thread(invocation.channel, invocation.thread),
+            here=await self._here(invocation, queries),
         )
+
+    async def _here(self, invocation: Invocation, queries: Queries) -> str | None:
+        """Find whose thread it was said in; a click names its release itself."""
+        if invocation.kind == "click":
+            return None
+        return await queries.release_of_thread(invocation.channel, invocation.thread)
 
     def _right_channel(self, invocation: Invocation) -> None:
         slack = self._catalog().slack

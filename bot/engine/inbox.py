@@ -43,13 +43,13 @@ class Inbox:
         self._world = world
         self._handle = handle
         self._at_work: set[asyncio.Task[None]] = set()
+        self._working = False
         self._keys: set[str] = set()
 
     async def accept(self, invocation: Invocation) -> Reply:
         """Store it and wake the worker. Never raises: an unknown outcome is said in words."""
         try:
-            async with asyncio.timeout(INSERT_SECONDS), self._world.store.write() as session:
-                await inbox.insert(session, invocation, self._world.clock.now())
+            await self._take(invocation)
         except (TimeoutError, TemporaryError) as error:
             log.error("command_not_confirmed", key=invocation.key, error=str(error))
             return Reply(text=answers.not_confirmed(invocation))
@@ -57,8 +57,16 @@ class Inbox:
             error_id = fault_id()
             log.exception("command_not_stored", key=invocation.key, error_id=error_id)
             return Reply(text=answers.bug(error_id).text)
-        self._world.commands.ring()
         return Reply()
+
+    async def _take(self, invocation: Invocation) -> None:
+        """Store it, and where this process works at all, begin at once: a click has no time."""
+        now, real = self._world.clock.now(), self._world.clock.real()
+        taken = real if self._working else None
+        async with asyncio.timeout(INSERT_SECONDS), self._world.store.write() as session:
+            new = await inbox.insert(session, invocation, now, taken=taken)
+        if new and taken is not None:
+            self._begin(invocation, now, 1)
 
     async def hint(self, webhook: Webhook) -> None:
         """Note a webhook; a run whose title holds a release id makes that release due."""
@@ -76,6 +84,7 @@ class Inbox:
 
     async def run(self) -> None:
         """Work until the process ends."""
+        self._working = True
         while self._world.commands.open:
             try:
                 started = await self.start_due()
@@ -94,15 +103,17 @@ class Inbox:
             now, real = self._world.clock.now(), self._world.clock.real()
             claimed = await inbox.claim(session, now, real, self._keys)
         for invocation, at, attempts in claimed:
-            self._keys.add(invocation.key)
-            task = asyncio.create_task(self._guarded(invocation, at, attempts))
-            self._at_work.add(task)
-            task.add_done_callback(self._ended)
+            self._begin(invocation, at, attempts)
         return len(claimed)
+
+    def _begin(self, invocation: Invocation, at: datetime, attempts: int) -> None:
+        self._keys.add(invocation.key)
+        task = asyncio.create_task(self._guarded(invocation, at, attempts))
+        self._at_work.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._at_work.discard(task)
-        self._world.commands.ring()
         self._world.work.ring()
         self._world.mail.ring()
 

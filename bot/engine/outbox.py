@@ -33,6 +33,10 @@ UPDATES_A_MINUTE = 45
 LINES_IN_ONE = 12
 """Most thread lines that go out as one message: a section holds 3,000 characters."""
 
+GATHER_SECONDS = 0.1
+"""How long a sender that was woken waits: the work that a click asked for goes before its telling,
+and what a tick says in quick succession goes out together."""
+
 CARD_PACE = timedelta(seconds=1)
 """Between two updates of one card that nobody waits for: what lies between is not shown."""
 
@@ -85,6 +89,7 @@ class Outbox:
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
             await self._world.mail.wait(await self._rest())
+            await asyncio.sleep(GATHER_SECONDS)
 
     async def _rest(self) -> float:
         due = await self._next_due()

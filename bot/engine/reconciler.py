@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.lifecycle import UNDER_WAY
+from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.releases import Release
 from bot.engine import waiting, working
 from bot.engine.faults import fault_id
+from bot.engine.places import Places
 from bot.engine.world import World
 from bot.errors import StaleLeaseError, TemporaryError
 from bot.store import cards, inbox, leases, releases, wishes
@@ -48,25 +49,25 @@ class Reconciler:
         self._at_work: dict[str, asyncio.Task[None]] = {}
         self._back: dict[str, asyncio.Task[None]] = {}
         self._bugs: dict[str, datetime] = {}
+        self._places = Places()
 
     async def run(self) -> None:
         """Work until the process ends."""
         while self._world.work.open:
             try:
                 await self.start_due()
-                pause = await self._pause()
+                pause = await self._till_next()
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
                 pause = POLL_SECONDS
             await self._world.work.wait(pause)
 
-    async def _pause(self) -> float:
+    async def _till_next(self) -> float:
+        """Seconds until the next release is due. What is due now is at work, and rings."""
+        now = self._world.clock.now()
         async with self._world.store.read() as session:
-            due = await releases.next_due(session)
-        if due is None:
-            return POLL_SECONDS
-        left = (due - self._world.clock.now()).total_seconds()
-        return min(POLL_SECONDS, max(left, 0.01))
+            due = await releases.next_due(session, after=now)
+        return min(POLL_SECONDS, (due - now).total_seconds()) if due else POLL_SECONDS
 
     async def start_due(self) -> int:
         """Start a tick for each due release that this process is not at work on; count them."""
@@ -79,15 +80,24 @@ class Reconciler:
             if release_id not in self._back:
                 self._start(self._back, release_id, force=True)
                 started += 1
-        for release_id, _ in due:
+        for release_id, state in due:
             rested = self._bugs.get(release_id, now) <= now
             if rested and release_id not in self._at_work and release_id not in self._back:
-                self._start(self._at_work, release_id, force=False)
+                waits = state is not State.ROLLING_BACK
+                self._start(self._at_work, release_id, force=False, paced=waits)
                 started += 1
         return started
 
-    def _start(self, group: dict[str, asyncio.Task[None]], release_id: str, *, force: bool) -> None:
-        task = asyncio.create_task(self._guarded(release_id, force=force))
+    def _start(
+        self,
+        group: dict[str, asyncio.Task[None]],
+        release_id: str,
+        *,
+        force: bool,
+        paced: bool = False,
+    ) -> None:
+        tick = self._paced(release_id) if paced else self._guarded(release_id, force=force)
+        task = asyncio.create_task(tick)
         group[release_id] = task
         task.add_done_callback(lambda _: self._ended(group, release_id))
 
@@ -107,6 +117,10 @@ class Reconciler:
         await self.settle()
         async with self._world.store.write() as session:
             await leases.release_all(session, self._world.owner)
+
+    async def _paced(self, release_id: str) -> None:
+        async with self._places.taken():
+            await self._guarded(release_id, force=False)
 
     async def _guarded(self, release_id: str, *, force: bool) -> None:
         try:

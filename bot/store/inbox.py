@@ -18,8 +18,13 @@ WORK = timedelta(seconds=5)
 it first has done it: the other's transaction does not hold (`finish`)."""
 
 
-async def insert(session: AsyncSession, invocation: Invocation, now: datetime) -> bool:
-    """Store it; False where the same request is stored already."""
+async def insert(
+    session: AsyncSession, invocation: Invocation, now: datetime, *, taken: datetime | None = None
+) -> bool:
+    """Store it; False where the same request is stored already.
+
+    `taken`: real time at which this process takes it up itself, in the same write.
+    """
     done = await session.exec(
         insert_for(session)(InboxRow)
         .values(
@@ -27,7 +32,8 @@ async def insert(session: AsyncSession, invocation: Invocation, now: datetime) -
             body=invocation.model_dump_json(),
             received_at=now,
             due_at=now,
-            attempts=0,
+            attempts=0 if taken is None else 1,
+            lease_until=None if taken is None else taken + WORK,
         )
         .on_conflict_do_nothing()
     )

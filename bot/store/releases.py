@@ -123,9 +123,12 @@ async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tu
     return [(release_id, State(state)) for release_id, state in found.all()]
 
 
-async def next_due(session: AsyncSession) -> datetime | None:
-    """When the next release is due; None where none waits for a time."""
-    found = await session.exec(select(func.min(ReleaseRow.due_at)))
+async def next_due(session: AsyncSession, after: datetime | None = None) -> datetime | None:
+    """When the next release is due (later than `after`); None where none waits for a time."""
+    query = select(func.min(ReleaseRow.due_at))
+    if after is not None:
+        query = query.where(col(ReleaseRow.due_at) > after)
+    found = await session.exec(query)
     return found.one()
 
 

@@ -23,6 +23,8 @@ from tests.chaos.driver import RealClock
 from tests.tester import ANA, CATALOG, CHANNEL, World
 
 CLICKS = 60
+PATIENCE = 60.0
+WARM_SECONDS = 8.0
 BUSY = 100
 
 
@@ -120,7 +122,20 @@ class Kit:
         )
         assert reply.status == 200
         await self._moved(name, "blue")
-        return (perf_counter() - begun) * 1000
+        took = (perf_counter() - begun) * 1000
+        await self._settled(release_id(name))
+        return took
+
+    async def _settled(self, release: str) -> None:
+        """Wait until its rollback has ended, so that the next click finds nobody at work."""
+        async with asyncio.timeout(PATIENCE):
+            while not await self._undone(release):  # noqa: ASYNC110 - a row rings no bell
+                await asyncio.sleep(0.05)
+
+    async def _undone(self, release: str) -> bool:
+        async with self.app.store.read() as session:
+            found = await releases.get(session, release)
+        return found is not None and found.undone_by is not None
 
     async def patch_to_moved(self, name: str) -> float:
         """Milliseconds from a bare PATCH by the same client until the endpoints followed."""
@@ -134,14 +149,15 @@ class Kit:
         return (perf_counter() - begun) * 1000
 
     async def _moved(self, name: str, slot: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not self._on(name, slot):  # noqa: ASYNC110 - endpoints ring no bell
+                await asyncio.sleep(0.001)
+
+    def _on(self, name: str, slot: str) -> bool:
         cluster = self.world.kubernetes.cluster
         service = cluster.objects.get("services", "production", name)
-        while True:
-            service = cluster.objects.get("services", "production", name)
-            pods = cluster.endpoints("production", service)
-            if pods and all(f"-{slot}-" in pod for pod in pods):
-                return
-            await asyncio.sleep(0.001)
+        pods = cluster.endpoints("production", service)
+        return bool(pods) and all(f"-{slot}-" in pod for pod in pods)
 
     async def _card(self, release: str) -> str:
         while True:
@@ -193,16 +209,19 @@ def _facts(name: str) -> Facts:
 
 async def measure(folder: Path) -> list[Figure]:
     """Click through the finished releases, alone and among a hundred that are under way."""
-    alone = await Kit.start(folder, busy=0)
+    for name in ("alone", "busy"):
+        (folder / name).mkdir()
+    alone = await Kit.start(folder / "alone", busy=0)
     half = CLICKS // 2
     clicks, patches = [], []
     for number in range(half):
         clicks.append(await alone.click_to_moved(f"done-{number}"))
         patches.append(await alone.patch_to_moved(f"done-{half + number}"))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
     await alone.stop()
-    (folder / "bot.db").rename(folder / "alone.db")
-    busy = await Kit.start(folder, busy=BUSY)
+    busy = await Kit.start(folder / "busy", busy=BUSY)
+    # All of them were stored at once; let them find their own times.
+    await asyncio.sleep(WARM_SECONDS)
     among = []
     for number in range(CLICKS):
         among.append(await busy.click_to_moved(f"done-{number}"))
