@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from bot.engine.world import World
 from bot.errors import TemporaryError
@@ -24,12 +24,6 @@ class ProcessHealth:
         self._budget = budget
         self._loops: list[asyncio.Task[None]] = []
         self._registry = CollectorRegistry()
-        self.commands = Counter(
-            "release_bot_commands",
-            "Commands and clicks accepted",
-            ["kind"],
-            registry=self._registry,
-        )
         self._releases = Gauge(
             "release_bot_releases",
             "Releases that have not ended",

@@ -1,7 +1,10 @@
 """What people type: one sentence back, the nearest right word, and nothing stored."""
 
+import asyncio
+
 import pytest
 
+from bot.store import audit
 from tests.tester import ANA, BEN, CHANNEL, CY, EVE, Bot
 
 REFUSALS = {
@@ -161,3 +164,30 @@ async def test_details_show_the_record_and_the_way_out_by_hand(bot: Bot) -> None
     told = bot.told(BEN)
     assert "kubectl --context main -n production patch httproute orders --type=json" in told
     assert "person:release:requested @ana" in told
+
+
+async def test_the_catalogue_is_read_anew_and_a_broken_one_leaves_the_last_good(bot: Bot) -> None:
+    path = bot.folder / "catalog.yaml"
+    path.write_text(bot.catalog)
+    bot.app.watch_catalog(path)
+    good = bot.app.catalog
+    await asyncio.sleep(0.5)
+    path.write_text(bot.catalog.replace("tier: core", "teir: core", 1))
+    assert await _noted(bot, "bot:catalog:refused")
+    assert bot.app.catalog is good
+    path.write_text(bot.catalog.replace("aliases: [prod]", "aliases: [prod, live]"))
+    async with asyncio.timeout(20):
+        # A file rings no bell.
+        while "live" not in bot.app.catalog.environments["production"].aliases:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    await bot.says("/release payments v2.1.0 live")
+    assert (await bot.until("awaiting_approval")).environment == "production"
+
+
+async def _noted(bot: Bot, tag: str) -> bool:
+    async with asyncio.timeout(20):
+        while True:
+            async with bot.app.store.read() as session:
+                if tag in [link.entry.tag async for link in audit.chain(session)]:
+                    return True
+            await asyncio.sleep(0.05)

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from integrations.simulated.github.answering import GitHubError, answering, page
 from integrations.simulated.github.runs import Hooks, Runner
 from integrations.simulated.github.world import (
     Commit,
@@ -19,14 +20,6 @@ from integrations.simulated.github.world import (
     stamp,
 )
 from integrations.simulated.server import Now, SimulatedServer, Sleep
-
-
-class GitHubError(Exception):
-    """An answer that is no success, in GitHub's shape."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class SimulatedGitHub(SimulatedServer):
@@ -198,7 +191,7 @@ class SimulatedGitHub(SimulatedServer):
             ("GET", "/user", self._user),
             ("GET", "/rate_limit", self._rate),
         ]
-        return [web.route(method, path, _answering(self, run)) for method, path, run in table]
+        return [web.route(method, path, answering(self, run)) for method, path, run in table]
 
     def _of(self, request: web.Request) -> Repository:
         name = f"{request.match_info['owner']}/{request.match_info['repo']}"
@@ -267,7 +260,7 @@ class SimulatedGitHub(SimulatedServer):
         repo = self._of(request)
         runs = repo.checks.get(request.match_info["sha"], [])
         newest = {run["name"]: run for run in runs}
-        return {"total_count": len(newest), "check_runs": _page(request, list(newest.values()))}
+        return {"total_count": len(newest), "check_runs": page(request, list(newest.values()))}
 
     async def _status(self, request: web.Request) -> Object:
         return {"state": "success", "sha": request.match_info["sha"], "statuses": []}
@@ -285,7 +278,7 @@ class SimulatedGitHub(SimulatedServer):
         repo = self._scanning(request)
         if not repo.analyses:
             raise GitHubError(404, "no analysis found")
-        return _page(request, repo.analyses)
+        return page(request, repo.analyses)
 
     async def _alerts(self, request: web.Request) -> list[Object]:
         repo = self._scanning(request)
@@ -295,7 +288,7 @@ class SimulatedGitHub(SimulatedServer):
             for a in repo.alerts
             if state in (None, a["state"]) and ref in (None, a["most_recent_instance"]["ref"])
         ]
-        return _page(request, found)
+        return page(request, found)
 
     async def _workflow(self, request: web.Request) -> Object:
         repo, file = self._of(request), request.match_info["file"]
@@ -337,7 +330,7 @@ class SimulatedGitHub(SimulatedServer):
             and run.listed_at <= now
             and (not since or (stamp(run.created_at + timedelta(seconds=1)) or "") >= since)
         ]
-        return {"total_count": len(found), "workflow_runs": _page(request, found)}
+        return {"total_count": len(found), "workflow_runs": page(request, found)}
 
     def _one(self, request: web.Request) -> Run:
         repo = self._of(request)
@@ -384,32 +377,3 @@ class SimulatedGitHub(SimulatedServer):
     async def _rate(self, _request: web.Request) -> Object:
         core = {"limit": 5000, "remaining": 4999, "reset": int(self.now().timestamp()) + 3600}
         return {"resources": {"core": core}, "rate": core}
-
-
-def _answering(server: SimulatedGitHub, handler: Any) -> Any:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").split(" ")[-1]
-        open_path = request.path.startswith("/blob/")
-        if server.token and given != server.token and not open_path:
-            return web.json_response({"message": "Bad credentials"}, status=401)
-        try:
-            result = await handler(request)
-        except GitHubError as error:
-            return web.json_response({"message": str(error)}, status=error.status)
-        if isinstance(result, web.StreamResponse):
-            return result
-        reset = str(int(server.now().timestamp()) + 3600)
-        headers = {
-            "X-RateLimit-Limit": "5000",
-            "X-RateLimit-Remaining": "4999",
-            "X-RateLimit-Reset": reset,
-        }
-        return web.json_response(result, headers=headers)
-
-    return answer
-
-
-def _page(request: web.Request, rows: list[Object]) -> list[Object]:
-    size = min(int(request.query.get("per_page", "30")), 100)
-    at = (int(request.query.get("page", "1")) - 1) * size
-    return rows[at : at + size]
