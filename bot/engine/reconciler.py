@@ -21,6 +21,7 @@ from bot.errors import StaleLeaseError, TemporaryError
 from bot.store import cards, inbox, leases, releases, wishes
 from bot.store.leases import Lease
 from bot.store.session import Session
+from bot.store.wishes import Wish
 
 log = structlog.get_logger()
 
@@ -29,6 +30,9 @@ RENEW_SECONDS = 1.0
 
 POLL_SECONDS = 1.0
 """How often due rows are looked for in case a wake-up was lost."""
+
+LOOK_SECONDS = 0.03
+"""The least time between two looks while ticks are under way: each of them rings when it ends."""
 
 AFTER_A_BUG = timedelta(seconds=30)
 """How long a release is left alone after a tick ended with a bug."""
@@ -61,6 +65,8 @@ class Reconciler:
                 log.warning("database_unreachable", error=str(error))
                 pause = POLL_SECONDS
             await self._world.work.wait(pause)
+            if self._at_work:
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _till_next(self) -> float:
         """Seconds until the next release is due. What is due now is at work, and rings."""
@@ -140,24 +146,27 @@ class Reconciler:
         claimed = await self._claim(release_id, force=force)
         if claimed is None:
             return
-        lease, release = claimed
+        lease, release, wished = claimed
         async with self._renewed(lease):
             if lease.place is None:
                 await waiting.tick(self._world, lease, release)
             else:
-                await self._turns(lease, release)
+                await self._turns(lease, release, wished)
         self._bugs.pop(release_id, None)
         self._world.mail.ring()
 
-    async def _turns(self, lease: Lease, release: Release | None) -> None:
+    async def _turns(self, lease: Lease, release: Release | None, wished: list[Wish]) -> None:
         while release is not None and release.state in UNDER_WAY:
-            if not await working.tick(self._world, lease, release):
+            if not await working.tick(self._world, lease, release, wished):
                 return
             self._world.mail.ring()
             async with self._world.store.read() as session:
                 release = await releases.get(session, lease.release_id)
+                wished = await wishes.open_ones(session, lease.release_id)
 
-    async def _claim(self, release_id: str, *, force: bool) -> tuple[Lease, Release] | None:
+    async def _claim(
+        self, release_id: str, *, force: bool
+    ) -> tuple[Lease, Release, list[Wish]] | None:
         """Take the lease, then read: what was read before may be a dead tick's past."""
         world = self._world
         async with world.store.write() as session:
@@ -175,7 +184,7 @@ class Reconciler:
                 # Its holder got it further while this waited; its row is due again as that says.
                 await leases.hold(session, lease, None)
                 return None
-            return lease, release
+            return lease, release, await wishes.open_ones(session, release_id)
 
     async def _past_its_end(
         self, release_id: str, release: Release | None, session: Session

@@ -49,14 +49,11 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
 
 async def say(session: Session, release: Release, lines: Sequence[str], now: datetime) -> None:
     """Add lines to the release's thread."""
-    if not lines:
-        return
-    seq, _ = await audit.head(session)
-    for number, line in enumerate(lines):
+    for line in lines:
         await outbox.put(
             session,
             "line",
-            f"line:{release.id}:{seq}:{number}:{now.timestamp():.6f}",
+            outbox.line_key(release.id),
             Message(text=line),
             now,
             channel=release.asker.channel,

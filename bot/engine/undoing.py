@@ -3,6 +3,7 @@
 Called by the working tick before it acts. A rollback waits for nothing but the cluster.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.audit import AuditTag
@@ -43,10 +44,10 @@ def by_hand(release: Release) -> str:
     return undo_command(release) or "kubectl"
 
 
-async def take_wishes(world: World, lease: Lease, release: Release) -> tuple[Release, Lease]:
+async def take_wishes(
+    world: World, lease: Lease, release: Release, open_ones: Sequence[Wish]
+) -> tuple[Release, Lease]:
     """Take every open wish; the newest that applies decides. Returns the release as it is then."""
-    async with world.store.read() as session:
-        open_ones = await wishes.open_ones(session, release.id)
     if not open_ones:
         return release, lease
     back = [w for w in open_ones if w.kind in ("rollback", "cancel")]

@@ -4,6 +4,7 @@ A tick reads people's wishes first, then tries the present step once, then write
 it. It returns when it has to wait for something, or when the release has ended.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.audit import AuditTag
@@ -20,6 +21,7 @@ from bot.errors import ConflictError, PermanentError, TemporaryError
 from bot.store import audit, leases, ledger, releases, targets
 from bot.store.leases import Lease
 from bot.store.session import Session
+from bot.store.wishes import Wish
 from bot.views import lines
 
 SHORT_WAIT = timedelta(seconds=1)
@@ -27,12 +29,12 @@ FAULT_WAIT = timedelta(seconds=15)
 """The longest time between two tries while something outside is at fault."""
 
 
-async def tick(world: World, lease: Lease, release: Release) -> bool:
+async def tick(world: World, lease: Lease, release: Release, wished: Sequence[Wish]) -> bool:
     """Take one turn. True: take another at once, there is more to do now.
 
     False: it waits, or has ended, and the lease is given back.
     """
-    release, lease = await undoing.take_wishes(world, lease, release)
+    release, lease = await undoing.take_wishes(world, lease, release, wished)
     if release.ended or release.state is State.PAUSED:
         async with world.store.write() as session:
             await leases.hold(session, lease, None)

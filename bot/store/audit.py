@@ -70,12 +70,15 @@ async def _locked_head(session: AsyncSession) -> AuditHeadRow:
 async def _actor(session: AsyncSession, user: str | None) -> str | None:
     if user is None:
         return None
-    insert = insert_for(session)
-    await session.exec(
-        insert(PersonRow).values(user=user, salt=secrets.token_hex(16)).on_conflict_do_nothing()
-    )
-    found = await session.exec(select(PersonRow.salt).where(PersonRow.user == user))
-    return person_hash(found.one(), user)
+    salt_of = select(PersonRow.salt).where(PersonRow.user == user)
+    salt = (await session.exec(salt_of)).first()
+    if salt is None:
+        insert = insert_for(session)
+        await session.exec(
+            insert(PersonRow).values(user=user, salt=secrets.token_hex(16)).on_conflict_do_nothing()
+        )
+        salt = (await session.exec(salt_of)).one()
+    return person_hash(salt, user)
 
 
 async def head(session: AsyncSession) -> tuple[int, str]:

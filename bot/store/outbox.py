@@ -1,5 +1,6 @@
 """The outbox: messages that the store holds until Slack has them."""
 
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
@@ -14,6 +15,11 @@ from bot.store.tables import OutboxRow
 
 Kind = Literal["line", "whisper", "post"]
 """A line in a release's thread, a reply that one person sees, a post to a channel."""
+
+
+def line_key(release_id: str) -> str:
+    """Make a key for a line: its own transaction writes it once, and Slack's copy carries it."""
+    return f"line:{release_id}:{secrets.token_hex(8)}"
 
 
 async def put(  # noqa: PLR0913 - an address has these parts

@@ -15,7 +15,7 @@ from bot.domain.requests import Asker, ReleaseRequest
 from bot.domain.rules import rules_for
 from bot.domain.targets import target_of
 from bot.settings import Settings
-from bot.store import cards, releases
+from bot.store import cards, leases, releases
 from integrations.catalog_file import parse_catalog
 from integrations.simulated.kubernetes import seeding
 from tests.bench.figures import Figure, quantile
@@ -25,6 +25,7 @@ from tests.tester import ANA, CATALOG, CHANNEL, World
 CLICKS = 60
 PATIENCE = 60.0
 WARM_SECONDS = 8.0
+SPREAD_SECONDS = 0.05
 BUSY = 100
 
 
@@ -56,7 +57,10 @@ class Kit:
         world = await World.made(RealClock())  # type: ignore[arg-type]
         world.slack.rates.on = False
         names = named("done", CLICKS) + named("busy", busy)
-        catalog = with_services(parse_catalog(CATALOG).catalog, names)
+        # Who is under way stays so until the last click.
+        catalog = with_services(
+            parse_catalog(CATALOG.replace("watch: 30s", "watch: 30m")).catalog, names
+        )
         for name in names:
             image = f"quantivista/{name}:v2.1.0"
             old = f"quantivista/{name}:v2.0.5"
@@ -109,7 +113,8 @@ class Kit:
             progress=Progress(step=bake, since=now, moved=True, weight=100),
         )
         async with self.app.store.write() as session:
-            await releases.insert(session, release, name, None if live else now)
+            await releases.insert(session, release, name, None if live else now + _spread(name))
+            await leases.ensure_target(session, name, "production")
             if live:
                 await cards.want(session, release.id, CHANNEL, now, urgent=True)
 
@@ -120,7 +125,7 @@ class Kit:
         reply = await self.world.slack.app.click(
             ANA, CHANNEL, ts, "release:rollback", release_id(name)
         )
-        assert reply.status == 200
+        assert (reply.status, reply.text) == (200, "")
         await self._moved(name, "blue")
         took = (perf_counter() - begun) * 1000
         await self._settled(release_id(name))
@@ -184,6 +189,11 @@ def release_id(name: str) -> str:
     """Make a valid id of a service's name."""
     kind, number = name.split("-")
     return f"rel-{kind[0]}{int(number):03d}"
+
+
+def _spread(name: str) -> timedelta:
+    """Releases don't begin in the same second; nor do those that are under way here."""
+    return timedelta(seconds=int(name.split("-")[1]) * SPREAD_SECONDS)
 
 
 def _facts(name: str) -> Facts:

@@ -5,6 +5,7 @@ and the release is held. On the way back it moves from whatever is there: all tr
 version is the safe state, and a person or a failing pod asked for it.
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -21,17 +22,25 @@ ALL = 100
 
 async def run(work: Work) -> Outcome:
     """Look, move if needed, confirm by endpoints or by the route's conditions."""
-    traffic = await work.world.cluster.look_at_traffic(work.plan.target)
+    traffic, slot = await _look(work)
     newer = work.newer_mark("What carries the traffic", traffic.fence)
     if newer:
         return newer
     want = shares(work.step.slot, work.step.weight or 0)
     if dict(traffic.weights) != want:
-        stop = _may_move(work, traffic) or await _slot_not_ready(work)
+        stop = _may_move(work, traffic) or await _slot_not_ready(work, slot)
         if stop:
             return stop
         traffic = await _move(work, traffic, want)
     return await _confirm(work, traffic, want)
+
+
+async def _look(work: Work) -> tuple[TrafficFact, SlotFact | None]:
+    """Read what carries the traffic; on a way back that begins, the slot with it: it is urgent."""
+    traffic = work.world.cluster.look_at_traffic(work.plan.target)
+    if work.forward or work.progress.note is not None:
+        return await traffic, None
+    return await asyncio.gather(traffic, work.look_at(work.step.slot))
 
 
 def shares(slot: Slot, weight: int) -> dict[Slot, int]:
@@ -48,8 +57,8 @@ def _may_move(work: Work, traffic: TrafficFact) -> Held | None:
     )
 
 
-async def _slot_not_ready(work: Work) -> Outcome | None:
-    slot = await work.look_at(work.step.slot)
+async def _slot_not_ready(work: Work, seen: SlotFact | None) -> Outcome | None:
+    slot = seen or await work.look_at(work.step.slot)
     if not work.forward:
         return _old_slot_gone(work, slot)
     if slot.trouble:
