@@ -274,8 +274,13 @@ async def test_a_database_that_is_not_there_is_a_store_error(tmp_path: Path) -> 
 async def test_a_wake_ends_a_wait() -> None:
     bell = Wake()
     bell.ring()
-    await bell.wait(30)
-    await bell.wait(0.01)
+    async with asyncio.timeout(20):
+        await bell.wait(30)
+    assert bell.open
+    bell.close()
+    async with asyncio.timeout(20):
+        await bell.wait(30)
+    assert not bell.open
 
 
 async def test_a_running_release_can_be_retried_at_once(bot: Bot) -> None:
