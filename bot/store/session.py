@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -147,4 +147,12 @@ async def _translated() -> AsyncIterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, PoolTimeoutError, OSError, *_RAW) as error:
-        raise StoreError(f"the database: {type(error).__name__}", delay=1.0) from error
+        raise StoreError(f"the database: {_in_words(error)}", delay=1.0) from error
+
+
+def _in_words(error: Exception) -> str:
+    """Name the fault; in the driver's own first line where that can't hold a row's value."""
+    if not isinstance(error, OperationalError | ProgrammingError):
+        return type(error).__name__
+    said = str(error.orig).splitlines()
+    return said[0] if said and said[0] else type(error).__name__
