@@ -10,23 +10,20 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import StoreError
+from bot.store.sqlite import SCHEME, sqlite_engine
 
 Session = AsyncSession
 """One transaction's session: what the other files of `store` take first."""
 
-BUSY_SECONDS = 1.2
-"""How long SQLite waits for another process's lock; below the 1.5 s that an ack may take."""
-
 _DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
+    "sqlite": SCHEME,
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
@@ -49,23 +46,6 @@ def async_url(url: str) -> str:
     return f"{_DRIVERS[scheme]}://{rest}"
 
 
-def _configure_sqlite(engine: AsyncEngine, begin: str) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
-        # The driver's own BEGIN comes too late to keep a read and its write together.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def started(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-
 def changed(result: Any) -> int:
     """Count the rows that a statement changed."""
     count: int = result.rowcount
@@ -79,8 +59,8 @@ class Store:
         self.url = async_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         if self.is_sqlite:
-            self._writer = self._sqlite(1, "BEGIN IMMEDIATE")
-            self._reader = self._sqlite(4, "BEGIN")
+            self._writer = sqlite_engine(self.url, size=1, writes=True)
+            self._reader = sqlite_engine(self.url, size=4, writes=False)
         else:
             self._writer = self._reader = create_async_engine(
                 self.url,
@@ -90,17 +70,6 @@ class Store:
                 pool_pre_ping=True,
                 connect_args={"timeout": 5, "command_timeout": 15},
             )
-
-    def _sqlite(self, size: int, begin: str) -> AsyncEngine:
-        engine = create_async_engine(
-            self.url,
-            poolclass=AsyncAdaptedQueuePool,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=10,
-        )
-        _configure_sqlite(engine, begin)
-        return engine
 
     @property
     def writer(self) -> AsyncEngine:

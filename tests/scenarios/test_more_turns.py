@@ -256,7 +256,7 @@ async def test_webhooks_that_are_odd(bot: Bot) -> None:
 
 
 def test_database_urls() -> None:
-    assert async_url("sqlite:///x.db") == "sqlite+aiosqlite:///x.db"
+    assert async_url("sqlite:///x.db") == "sqlite+inloop:///x.db"
     assert async_url("postgres://u@h/d") == "postgresql+asyncpg://u@h/d"
     with pytest.raises(ValueError, match="must start with"):
         async_url("mysql://x")
