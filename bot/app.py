@@ -98,8 +98,8 @@ class App:
             limits=limits or Limits(),
         )
         router = Router(self.world, self.world.catalog)
-        self.inbox = Inbox(self.world, router.handle)
         self.reconciler = Reconciler(self.world)
+        self.inbox = Inbox(self.world, router.handle, self.reconciler.take_up)
         self.outbox = Outbox(self.world)
         self.health = ProcessHealth(self.world, lambda: self.github.remaining)
         self.scheduler = Scheduler()

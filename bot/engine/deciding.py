@@ -16,6 +16,7 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.requests import Asker
 from bot.engine import record
+from bot.engine.effects import HeadStart
 from bot.engine.people import roles_of, who_could
 from bot.engine.world import World
 from bot.errors import UserError
@@ -25,8 +26,9 @@ from bot.store.session import Session
 from bot.store.wishes import Wish
 from bot.views import refusals
 
-Change = Callable[[Session], Awaitable[Message | None]]
-"""Runs inside a transaction; returns what to tell the person alone, if anything."""
+Change = Callable[[Session], Awaitable[Message | HeadStart | None]]
+"""Runs inside a transaction; returns what to tell the person alone, if anything, or the work that
+it has begun."""
 
 
 class Deciding:
@@ -115,12 +117,13 @@ class Deciding:
                 Reason.DIGEST_OLD,
             )
 
-    async def _wish(self, session: Session, release_id: str, kind: str) -> None:
+    async def _wish(self, session: Session, release_id: str, kind: str) -> Wish:
         wish = Wish(
             key=self._key, release_id=release_id, kind=kind, by=self._asker.user, at=self._at
         )
         await wishes.insert(session, wish)
         await releases.wake(session, release_id, self._now)
+        return wish
 
     async def _end(
         self,

@@ -13,6 +13,7 @@ import structlog
 
 from bot.domain.audit import AuditTag
 from bot.engine.deciding import Change
+from bot.engine.effects import HeadStart
 from bot.engine.faults import fault_id
 from bot.engine.world import World
 from bot.errors import PermanentError, StaleLeaseError, StoreError, TemporaryError, UserError
@@ -39,9 +40,10 @@ _RELEASE_ID = re.compile(r"\brel-[0-9a-z]{4,8}\b")
 class Inbox:
     """Takes commands in and works them off, each in a task of its own."""
 
-    def __init__(self, world: World, handle: Handler) -> None:
+    def __init__(self, world: World, handle: Handler, take_up: Callable[[HeadStart], None]) -> None:
         self._world = world
         self._handle = handle
+        self._take_up = take_up
         self._at_work: set[asyncio.Task[None]] = set()
         self._working = False
         self._keys: set[str] = set()
@@ -159,8 +161,11 @@ class Inbox:
 
     async def _apply(self, invocation: Invocation, change: Change) -> None:
         async with self._world.store.write() as session:
-            message = await change(session)
+            came_of_it = await change(session)
+            message = None if isinstance(came_of_it, HeadStart) else came_of_it
             await self._reply(session, invocation, message)
+        if isinstance(came_of_it, HeadStart):
+            self._take_up(came_of_it)
 
     async def _finish(self, invocation: Invocation, message: Message | None) -> None:
         async with self._world.store.write() as session:

@@ -5,15 +5,17 @@ logged with an id, and the release is tried again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
 from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.releases import Release
 from bot.engine import waiting, working
+from bot.engine.effects import HeadStart
 from bot.engine.faults import fault_id
 from bot.engine.places import Places
 from bot.engine.world import World
@@ -102,10 +104,27 @@ class Reconciler:
         force: bool,
         paced: bool = False,
     ) -> None:
-        tick = self._paced(release_id) if paced else self._guarded(release_id, force=force)
-        task = asyncio.create_task(tick)
+        tick = self.tick(release_id, force=force)
+        self._launch(group, release_id, self._paced(tick) if paced else tick)
+
+    def _launch(
+        self,
+        group: dict[str, asyncio.Task[None]],
+        release_id: str,
+        work: Coroutine[Any, Any, None],
+    ) -> None:
+        task = asyncio.create_task(self._guarded(release_id, work))
         group[release_id] = task
         task.add_done_callback(lambda _: self._ended(group, release_id))
+
+    def take_up(self, start: HeadStart) -> None:
+        """Go on at once from where a decision began. It waits for nobody's turn."""
+        self._launch(self._back, start.release.id, self._go_on(start))
+
+    async def _go_on(self, start: HeadStart) -> None:
+        async with self._renewed(start.lease):
+            await self._turns(start.lease, start.release, [], start.intended)
+        self._world.mail.ring()
 
     def _ended(self, group: dict[str, asyncio.Task[None]], release_id: str) -> None:
         group.pop(release_id, None)
@@ -124,13 +143,13 @@ class Reconciler:
         async with self._world.store.write() as session:
             await leases.release_all(session, self._world.owner)
 
-    async def _paced(self, release_id: str) -> None:
+    async def _paced(self, tick: Coroutine[Any, Any, None]) -> None:
         async with self._places.taken():
-            await self._guarded(release_id, force=False)
+            await tick
 
-    async def _guarded(self, release_id: str, *, force: bool) -> None:
+    async def _guarded(self, release_id: str, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self.tick(release_id, force=force)
+            await work
         except StaleLeaseError:
             log.info("lease_lost", release=release_id)
         except TemporaryError as error:
@@ -155,10 +174,17 @@ class Reconciler:
         self._bugs.pop(release_id, None)
         self._world.mail.ring()
 
-    async def _turns(self, lease: Lease, release: Release | None, wished: list[Wish]) -> None:
+    async def _turns(
+        self,
+        lease: Lease,
+        release: Release | None,
+        wished: list[Wish],
+        intended: frozenset[str] = frozenset(),
+    ) -> None:
         while release is not None and release.state in UNDER_WAY:
-            if not await working.tick(self._world, lease, release, wished):
+            if not await working.tick(self._world, lease, release, wished, intended):
                 return
+            intended = frozenset()
             self._world.mail.ring()
             async with self._world.store.read() as session:
                 release = await releases.get(session, lease.release_id)

@@ -2,20 +2,18 @@
 
 from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import UNDER_WAY, WAITING, Event, State, advance, may
-from bot.domain.planning import build_rollback
 from bot.domain.reasons import Reason
-from bot.domain.releases import Progress, Release
-from bot.domain.requests import ReleaseRequest
-from bot.engine import record
-from bot.engine.deciding import Change, Deciding
+from bot.domain.releases import Release
+from bot.engine.deciding import Change
+from bot.engine.rollbacks import Rollbacks
 from bot.errors import UserError
 from bot.ports import Message
-from bot.store import cards, releases, targets, wishes
+from bot.store import releases, targets, wishes
 from bot.store.session import Session
 from bot.views import lines, refusals
 
 
-class Stops(Deciding):
+class Stops(Rollbacks):
     """What people may do to a release that is there. Refusals are UserErrors."""
 
     async def cancel(self, release_id: str) -> Change:
@@ -30,7 +28,7 @@ class Stops(Deciding):
             f"cancel {release.id}",
             requester=release.asker.user,
         )
-        return self._stopping(release_id, "cancel")
+        return self._stopping(release_id)
 
     async def roll_back(self, release_id: str) -> Change:
         """Roll back: a release under way is undone; a finished one gets a release of its own."""
@@ -43,9 +41,12 @@ class Stops(Deciding):
         await self._must(
             env.rights.rollback, release.service, f"roll back {release.id}", stale_will_do=True
         )
+        place = (release.service, release.environment)
+        if release.state in (State.RUNNING, State.PAUSED):
+            return self.turning_back(release_id, place)
         if release.state in UNDER_WAY:
-            return self._stopping(release_id, "rollback")
-        return self._undoing(release_id)
+            return self._stopping(release_id)
+        return self.switching_back(release_id, place)
 
     async def _cancel_instead(self, release: Release) -> Change:
         """Before traffic moved a click on Roll back does what Cancel does."""
@@ -58,9 +59,11 @@ class Stops(Deciding):
             requester=release.asker.user,
             stale_will_do=True,
         )
-        return self._stopping(release.id, "cancel")
+        return self._stopping(release.id)
 
-    def _stopping(self, release_id: str, kind: str) -> Change:
+    def _stopping(self, release_id: str) -> Change:
+        """Leave the wish to the tick: nothing has moved, or it is going back already."""
+
         async def store(session: Session) -> Message | None:
             if await wishes.exists(session, self._key):
                 return None
@@ -71,67 +74,14 @@ class Stops(Deciding):
                 await self._end(session, fresh, Event.CANCELLED, Reason.CANCELLED_BY_PERSON, said)
                 return None
             if fresh.state not in UNDER_WAY:
-                raise refusals.too_late(fresh, "roll back" if kind == "rollback" else "cancel")
+                raise refusals.too_late(fresh, "cancel")
             if fresh.state is State.ROLLING_BACK:
-                raise UserError(f"{release_id} is going back already.", Reason.ALREADY_SAID)
-            tag = AuditTag.ROLLBACK_ASKED if kind == "rollback" else AuditTag.RELEASE_CANCELLED
-            await self._note(session, tag, release_id)
+                raise refusals.going_back(fresh)
+            await self._note(session, AuditTag.RELEASE_CANCELLED, release_id)
             await self._wish(session, release_id, "rollback")
             return None
 
         return store
-
-    def _undoing(self, release_id: str) -> Change:
-        async def store(session: Session) -> Message | None:
-            if await releases.by_request(session, self._key):
-                return None
-            undone = await self._locked(session, release_id)
-            newer = await releases.newer_started(session, undone)
-            refusals.check_rollback(undone, newer, self._now)
-            rollback = await self._rollback_of(session, undone)
-            try:
-                await releases.insert(session, rollback, self._key, self._now)
-            except releases.UnderWayError:
-                raise refusals.under_way(undone) from None
-            await cards.want(session, rollback.id, self._asker.channel, self._now, urgent=True)
-            await cards.want(session, undone.id, undone.asker.channel, self._now, urgent=True)
-            await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
-            said = [lines.rollback_asked(self._asker.user)]
-            await record.say(session, rollback, said, self._now)
-            return None
-
-        return store
-
-    async def _rollback_of(self, session: Session, undone: Release) -> Release:
-        plan = undone.plan
-        if plan is None or plan.previous is None:
-            raise UserError(
-                f"What ran before {undone.id} is not known, so there is nothing to go back to.",
-                Reason.NOTHING_TO_DO,
-            )
-        request = ReleaseRequest(
-            service=undone.service, version=plan.previous, environment=undone.environment
-        )
-        now = self._now
-        return Release(
-            id=await releases.free_id(session),
-            kind="rollback",
-            request=request,
-            asker=self._asker.model_copy(update={"channel": undone.asker.channel}),
-            created_at=now,
-            state=State.ROLLING_BACK,
-            reason=Reason.ROLLED_BACK_BY_PERSON,
-            rules=undone.rules,
-            plan_text=build_rollback(plan, undone.rules).text(),
-            diff=undone.diff,
-            hand_patch=undone.hand_patch,
-            progress=Progress(track="undo", since=now, moved=True, weight=100),
-            started_at=now,
-            ends_as=State.SUCCEEDED,
-            undoes=undone.id,
-            acted_by=self._asker.user,
-            acted_at=self._at,
-        )
 
     async def roll_back_service(self, service: str, environment: str) -> Change:
         """Roll back what is under way or was released last for a service in an environment."""

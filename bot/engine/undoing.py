@@ -17,6 +17,7 @@ from bot.engine import endings, record
 from bot.engine.world import World
 from bot.store import audit, leases, wishes
 from bot.store.leases import Lease
+from bot.store.session import Session
 from bot.store.wishes import Wish
 from bot.views import lines
 
@@ -75,6 +76,13 @@ async def _go_back(world: World, lease: Lease, release: Release, wish: Wish) -> 
         return await _withdraw(world, lease, release, wish, now)
     if not may(release.state, Event.UNDO_STARTED):
         return await _drop(world, lease, release)
+    async with world.store.write() as session:
+        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
+        return await turn_back(session, release, wish, now)
+
+
+async def turn_back(session: Session, release: Release, wish: Wish, now: datetime) -> Release:
+    """Put a release on its way back because a person wishes it. The caller holds its lease."""
     moved = release.progress.moved
     after = turned_back(
         release,
@@ -84,10 +92,8 @@ async def _go_back(world: World, lease: Lease, release: Release, wish: Wish) -> 
         detail=None,
     ).model_copy(update={"acted_by": wish.by, "acted_at": wish.at})
     line = lines.rollback_asked(wish.by) if moved else lines.cancelling(wish.by)
-    async with world.store.write() as session:
-        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
-        await wishes.take_all(session, release.id, now)
-        await record.advance(session, release, after, now, due_at=now, lines=[line], by=wish.by)
+    await wishes.take_all(session, release.id, now)
+    await record.advance(session, release, after, now, due_at=now, lines=[line], by=wish.by)
     return after
 
 

@@ -29,10 +29,17 @@ FAULT_WAIT = timedelta(seconds=15)
 """The longest time between two tries while something outside is at fault."""
 
 
-async def tick(world: World, lease: Lease, release: Release, wished: Sequence[Wish]) -> bool:
+async def tick(
+    world: World,
+    lease: Lease,
+    release: Release,
+    wished: Sequence[Wish],
+    intended: frozenset[str] = frozenset(),
+) -> bool:
     """Take one turn. True: take another at once, there is more to do now.
 
-    False: it waits, or has ended, and the lease is given back.
+    False: it waits, or has ended, and the lease is given back. `intended`: effects of the present
+    step that a decision wrote down under this lease (`effects.HeadStart`).
     """
     release, lease = await undoing.take_wishes(world, lease, release, wished)
     if release.ended or release.state is State.PAUSED:
@@ -41,7 +48,7 @@ async def tick(world: World, lease: Lease, release: Release, wished: Sequence[Wi
         return False
     if release.state is State.QUEUED:
         return await _start(world, lease, release)
-    return await _try_step(world, lease, release)
+    return await _try_step(world, lease, release, intended)
 
 
 async def _start(world: World, lease: Lease, release: Release) -> bool:
@@ -98,11 +105,12 @@ def _allows(constraint: object, version: str) -> bool:
         return True
 
 
-async def _try_step(world: World, lease: Lease, release: Release) -> bool:
+async def _try_step(world: World, lease: Lease, release: Release, intended: frozenset[str]) -> bool:
     plan = release.plan
     if plan is None:
         raise RuntimeError(f"{release.id} is {release.state} and has no plan")
-    work = Work(world, lease, release, plan, release.steps()[release.progress.step])
+    step = release.steps()[release.progress.step]
+    work = Work(world, lease, release, plan, step, intended)
     outcome = await _outcome(work)
     before = work.release
     match outcome:

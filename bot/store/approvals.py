@@ -6,14 +6,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.releases import Approval
 from bot.store.leases import insert_for
 from bot.store.session import changed
-from bot.store.tables import ApprovalRow
+from bot.store.tables import APPROVALS, ApprovalRow
 
 
 async def insert(session: AsyncSession, approval: Approval) -> bool:
     """Store an answer; False where the person has answered this digest already."""
     fields = approval.model_dump() | {"roles": " ".join(approval.roles)}
     done = await session.exec(
-        insert_for(session)(ApprovalRow).values(**fields).on_conflict_do_nothing()
+        insert_for(session)(APPROVALS).values(**fields).on_conflict_do_nothing()
     )
     return bool(changed(done))
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from sqlalchemy import insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,7 +17,7 @@ from bot.domain.audit import (
     stamp,
 )
 from bot.store.leases import insert_for
-from bot.store.tables import AuditHeadRow, AuditRow, PersonRow
+from bot.store.tables import AUDIT, AUDIT_HEAD, PEOPLE, AuditHeadRow, AuditRow, PersonRow
 
 _PAGE = 500
 
@@ -31,19 +32,19 @@ async def append(
     **data: str | int | bool | None,
 ) -> None:
     """Add one entry at the end of the chain. `actor` is a Slack id; only its hash goes in."""
-    head = await _locked_head(session)
+    seq, previous = await _locked_head(session)
     entry = AuditEntry(
-        seq=head.seq + 1,
+        seq=seq + 1,
         at=stamp(now),
         tag=tag.value,
         subject=subject,
         actor=await _actor(session, actor),
         data=data,
-        previous=head.hash,
+        previous=previous,
     )
     link = entry.hash()
-    session.add(
-        AuditRow(
+    await session.exec(
+        insert(AUDIT).values(
             seq=entry.seq,
             previous=entry.previous,
             hash=link,
@@ -52,33 +53,42 @@ async def append(
             body=entry.model_dump_json(),
         )
     )
-    head.seq, head.hash = entry.seq, link
-    session.add(head)
-    await session.flush()
-
-
-async def _locked_head(session: AsyncSession) -> AuditHeadRow:
-    found = await session.exec(
-        select(AuditHeadRow)
-        .where(AuditHeadRow.id == 1)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+    await session.exec(
+        update(AUDIT_HEAD).where(AUDIT_HEAD.c.id == 1).values(seq=entry.seq, hash=link)
     )
-    return found.one()
+    session.info[AUDIT_HEAD.name] = entry.seq, link
+
+
+async def _locked_head(session: AsyncSession) -> tuple[int, str]:
+    """Read the head and keep it until the transaction ends. Locked once, it is known from then on.
+
+    A session is one transaction (`store.session`), so what it remembers can't be out of date.
+    """
+    known: tuple[int, str] | None = session.info.get(AUDIT_HEAD.name)
+    if known is not None:
+        return known
+    found = await session.exec(
+        select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.hash).where(AUDIT_HEAD.c.id == 1).with_for_update()
+    )
+    seq, link = found.one()
+    return seq, link
 
 
 async def _actor(session: AsyncSession, user: str | None) -> str | None:
     if user is None:
         return None
-    salt_of = select(PersonRow.salt).where(PersonRow.user == user)
-    salt = (await session.exec(salt_of)).first()
+    salt: str | None = session.info.get(user) or await _salt(session, user)
     if salt is None:
-        insert = insert_for(session)
-        await session.exec(
-            insert(PersonRow).values(user=user, salt=secrets.token_hex(16)).on_conflict_do_nothing()
-        )
-        salt = (await session.exec(salt_of)).one()
-    return person_hash(salt, user)
+        new = insert_for(session)(PEOPLE).values(user=user, salt=secrets.token_hex(16))
+        await session.exec(new.on_conflict_do_nothing())
+        salt = await _salt(session, user)
+    session.info[user] = salt
+    return person_hash(salt or "", user)
+
+
+async def _salt(session: AsyncSession, user: str) -> str | None:
+    found = await session.exec(select(PEOPLE.c.salt).where(PEOPLE.c.user == user))
+    return found.one_or_none()
 
 
 async def head(session: AsyncSession) -> tuple[int, str]:

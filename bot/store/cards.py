@@ -7,7 +7,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.store.leases import insert_for
-from bot.store.tables import CardRow
+from bot.store.tables import CARDS, CardRow
 
 
 async def want(
@@ -16,7 +16,7 @@ async def want(
     """Ask for the card to be drawn anew. `urgent`: a person waits for it (they clicked)."""
     insert = insert_for(session)
     await session.exec(
-        insert(CardRow)
+        insert(CARDS)
         .values(
             release_id=release_id,
             channel=channel,
@@ -30,9 +30,9 @@ async def want(
         .on_conflict_do_update(
             index_elements=["release_id"],
             set_={
-                "wanted": CardRow.wanted + 1,
-                "due_at": func.coalesce(CardRow.due_at, now),
-                "urgent": CardRow.urgent if not urgent else True,
+                "wanted": CARDS.c.wanted + 1,
+                "due_at": func.coalesce(CARDS.c.due_at, now),
+                "urgent": CARDS.c.urgent if not urgent else True,
             },
         )
     )
@@ -65,22 +65,18 @@ async def by_message(session: AsyncSession, channel: str, ts: str) -> str | None
 async def begin_post(session: AsyncSession, release_id: str) -> None:
     """Write down that the card is about to be posted: a repeat looks for it first."""
     await session.exec(
-        update(CardRow)
-        .where(col(CardRow.release_id) == release_id)
-        .values(attempts=CardRow.attempts + 1)
+        update(CARDS).where(CARDS.c.release_id == release_id).values(attempts=CARDS.c.attempts + 1)
     )
 
 
 async def sent(session: AsyncSession, release_id: str, ts: str, number: int) -> None:
     """Note that version `number` of the card was sent; a newer wish stays due."""
     await session.exec(
-        update(CardRow)
-        .where(col(CardRow.release_id) == release_id)
-        .values(ts=ts, sent=number, attempts=0)
+        update(CARDS).where(CARDS.c.release_id == release_id).values(ts=ts, sent=number, attempts=0)
     )
     await session.exec(
-        update(CardRow)
-        .where(col(CardRow.release_id) == release_id, col(CardRow.wanted) <= number)
+        update(CARDS)
+        .where(CARDS.c.release_id == release_id, CARDS.c.wanted <= number)
         .values(due_at=None, urgent=False)
     )
 
@@ -88,18 +84,18 @@ async def sent(session: AsyncSession, release_id: str, ts: str, number: int) -> 
 async def posted_anew(session: AsyncSession, release_id: str) -> None:
     """Forget the message: it was deleted or can't be edited, so a new one follows."""
     await session.exec(
-        update(CardRow)
-        .where(col(CardRow.release_id) == release_id)
-        .values(ts=None, posting=CardRow.posting + 1)
+        update(CARDS)
+        .where(CARDS.c.release_id == release_id)
+        .values(ts=None, posting=CARDS.c.posting + 1)
     )
 
 
 async def later(session: AsyncSession, release_id: str, at: datetime) -> None:
     """Try again then."""
     await session.exec(
-        update(CardRow)
-        .where(col(CardRow.release_id) == release_id)
-        .values(due_at=at, attempts=CardRow.attempts + 1)
+        update(CARDS)
+        .where(CARDS.c.release_id == release_id)
+        .values(due_at=at, attempts=CARDS.c.attempts + 1)
     )
 
 

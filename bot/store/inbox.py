@@ -11,7 +11,7 @@ from bot.errors import StaleLeaseError
 from bot.ports import Invocation
 from bot.store.leases import insert_for
 from bot.store.session import changed
-from bot.store.tables import InboxRow
+from bot.store.tables import INBOX, InboxRow
 
 WORK = timedelta(seconds=5)
 """After this long a command that a dead process was at is taken up by another. Whoever finishes
@@ -26,7 +26,7 @@ async def insert(
     `taken`: real time at which this process takes it up itself, in the same write.
     """
     done = await session.exec(
-        insert_for(session)(InboxRow)
+        insert_for(session)(INBOX)
         .values(
             key=invocation.key,
             body=invocation.model_dump_json(),
@@ -62,9 +62,9 @@ async def claim(
     if not keys:
         return []
     await session.exec(
-        update(InboxRow)
-        .where(col(InboxRow.key).in_(keys))
-        .values(lease_until=real + WORK, attempts=col(InboxRow.attempts) + 1)
+        update(INBOX)
+        .where(INBOX.c.key.in_(keys))
+        .values(lease_until=real + WORK, attempts=INBOX.c.attempts + 1)
     )
     rows = await session.exec(
         select(InboxRow).where(col(InboxRow.key).in_(keys)).order_by(col(InboxRow.received_at))
@@ -78,8 +78,8 @@ async def claim(
 async def finish(session: AsyncSession, key: str, now: datetime) -> None:
     """Mark it done. Raises StaleLeaseError where another has done it meanwhile."""
     done = await session.exec(
-        update(InboxRow)
-        .where(col(InboxRow.key) == key, col(InboxRow.done_at).is_(None))
+        update(INBOX)
+        .where(INBOX.c.key == key, INBOX.c.done_at.is_(None))
         .values(due_at=None, done_at=now, lease_until=None)
     )
     if changed(done) != 1:
@@ -88,16 +88,12 @@ async def finish(session: AsyncSession, key: str, now: datetime) -> None:
 
 async def retry(session: AsyncSession, key: str, at: datetime) -> None:
     """Try it again then: something outside gave no answer."""
-    await session.exec(
-        update(InboxRow).where(col(InboxRow.key) == key).values(due_at=at, lease_until=None)
-    )
+    await session.exec(update(INBOX).where(INBOX.c.key == key).values(due_at=at, lease_until=None))
 
 
 async def release_all(session: AsyncSession) -> None:
     """Give back what this process was at. For one process on one database, at its start."""
-    await session.exec(
-        update(InboxRow).where(col(InboxRow.due_at).is_not(None)).values(lease_until=None)
-    )
+    await session.exec(update(INBOX).where(INBOX.c.due_at.is_not(None)).values(lease_until=None))
 
 
 async def next_due(session: AsyncSession) -> datetime | None:

@@ -3,12 +3,11 @@
 from datetime import datetime
 
 from sqlalchemy import delete, update
-from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.value import Value
 from bot.store.leases import insert_for
-from bot.store.tables import IntentRow
+from bot.store.tables import INTENTS, IntentRow
 
 
 class Intent(Value):
@@ -30,7 +29,7 @@ async def put(session: AsyncSession, intent: Intent) -> None:
     """Write an intent; one that is there already is begun anew."""
     insert = insert_for(session)
     await session.exec(
-        insert(IntentRow)
+        insert(INTENTS)
         .values(**intent.model_dump(), result_at=None)
         .on_conflict_do_update(
             index_elements=["release_id", "effect"],
@@ -44,8 +43,8 @@ async def record(
 ) -> None:
     """Write what came of it."""
     await session.exec(
-        update(IntentRow)
-        .where(col(IntentRow.release_id) == release_id, col(IntentRow.effect) == effect)
+        update(INTENTS)
+        .where(INTENTS.c.release_id == release_id, INTENTS.c.effect == effect)
         .values(result=result, result_at=now)
     )
 
@@ -53,7 +52,5 @@ async def record(
 async def retract(session: AsyncSession, release_id: str, effect: str) -> None:
     """Forget an intent of which it is certain that it had no effect."""
     await session.exec(
-        delete(IntentRow).where(
-            col(IntentRow.release_id) == release_id, col(IntentRow.effect) == effect
-        )
+        delete(INTENTS).where(INTENTS.c.release_id == release_id, INTENTS.c.effect == effect)
     )

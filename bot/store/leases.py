@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import Table, or_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import StaleLeaseError
 from bot.store.session import changed
-from bot.store.tables import ReleaseRow, TargetRow
+from bot.store.tables import RELEASES, TARGETS, TargetRow
 
 LEASE = timedelta(seconds=4)
 """How long a lease lasts when it is not renewed. Its length guards nothing: the fence does."""
@@ -37,10 +37,11 @@ def insert_for(session: AsyncSession) -> Any:
     return sqlite_insert if dialect == "sqlite" else pg_insert
 
 
-def _where(lease_of: Any, release_id: str, place: tuple[str, str] | None) -> Any:
+def _row(release_id: str, place: tuple[str, str] | None) -> tuple[Table, list[Any]]:
+    """Name the table whose row carries the lease, and the condition that finds the row."""
     if place is None:
-        return [col(lease_of.id) == release_id]
-    return [col(lease_of.service) == place[0], col(lease_of.environment) == place[1]]
+        return RELEASES, [RELEASES.c.id == release_id]
+    return TARGETS, [TARGETS.c.service == place[0], TARGETS.c.environment == place[1]]
 
 
 async def claim(
@@ -53,13 +54,13 @@ async def claim(
     force: bool = False,
 ) -> Lease | None:
     """Take the lease if it is free or has run out (or at once, by force) and raise the fence."""
-    table: Any = ReleaseRow if place is None else TargetRow
-    free = [] if force else [or_(table.lease_until.is_(None), table.lease_until <= real)]
+    table, where = _row(release_id, place)
+    free = [] if force else [or_(table.c.lease_until.is_(None), table.c.lease_until <= real)]
     take = (
         update(table)
-        .where(*_where(table, release_id, place), *free)
-        .values(fence=table.fence + 1, lease_owner=owner, lease_until=real + LEASE)
-        .returning(table.fence)
+        .where(*where, *free)
+        .values(fence=table.c.fence + 1, lease_owner=owner, lease_until=real + LEASE)
+        .returning(table.c.fence)
     )
     fence = (await session.exec(take)).scalar_one_or_none()
     if fence is None and place is not None and await ensure_target(session, *place):
@@ -78,20 +79,15 @@ async def hold(session: AsyncSession, lease: Lease, until: datetime | None) -> N
 
 async def renew(session: AsyncSession, lease: Lease, until: datetime) -> None:
     """Lengthen a lease that is held; raises StaleLeaseError once it is lost or given back."""
-    table: Any = ReleaseRow if lease.place is None else TargetRow
-    await _set(session, lease, until, table.lease_until.is_not(None))
+    table, _ = _row(lease.release_id, lease.place)
+    await _set(session, lease, until, table.c.lease_until.is_not(None))
 
 
 async def _set(session: AsyncSession, lease: Lease, until: datetime | None, *also: Any) -> None:
-    table: Any = ReleaseRow if lease.place is None else TargetRow
+    table, where = _row(lease.release_id, lease.place)
     done = await session.exec(
         update(table)
-        .where(
-            *_where(table, lease.release_id, lease.place),
-            table.fence == lease.fence,
-            table.lease_owner == lease.owner,
-            *also,
-        )
+        .where(*where, table.c.fence == lease.fence, table.c.lease_owner == lease.owner, *also)
         .values(lease_until=until)
     )
     if changed(done) != 1:
@@ -102,7 +98,7 @@ async def ensure_target(session: AsyncSession, service: str, environment: str) -
     """Make the target's row; False where it is there already."""
     insert = insert_for(session)
     done = await session.exec(
-        insert(TargetRow)
+        insert(TARGETS)
         .values(service=service, environment=environment, fence=0)
         .on_conflict_do_nothing()
     )
@@ -117,12 +113,13 @@ async def lift(session: AsyncSession, lease: Lease, above: int) -> Lease:
     if lease.place is None:
         raise StaleLeaseError(lease.release_id)
     fence = max(lease.fence, above) + 1
+    _, where = _row(lease.release_id, lease.place)
     done = await session.exec(
-        update(TargetRow)
+        update(TARGETS)
         .where(
-            *_where(TargetRow, lease.release_id, lease.place),
-            col(TargetRow.fence) == lease.fence,
-            col(TargetRow.lease_owner) == lease.owner,
+            *where,
+            TARGETS.c.fence == lease.fence,
+            TARGETS.c.lease_owner == lease.owner,
         )
         .values(fence=fence)
     )
@@ -133,9 +130,9 @@ async def lift(session: AsyncSession, lease: Lease, above: int) -> Lease:
 
 async def release_all(session: AsyncSession, owner: str) -> None:
     """Give back every lease of this process, so that another need not wait for it."""
-    for table in (ReleaseRow, TargetRow):
+    for table in (RELEASES, TARGETS):
         await session.exec(
-            update(table).where(col(table.lease_owner) == owner).values(lease_until=None)
+            update(table).where(table.c.lease_owner == owner).values(lease_until=None)
         )
 
 
@@ -145,7 +142,7 @@ async def release_everybodys(session: AsyncSession) -> None:
     What a dead process held need not be waited for; should one be alive all the same, the fence
     guards, as it always does.
     """
-    for table in (ReleaseRow, TargetRow):
+    for table in (RELEASES, TARGETS):
         await session.exec(update(table).values(lease_until=None))
 
 

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.facts import LedgerFact
 from bot.domain.value import Value
 from bot.domain.versions import same_version
-from bot.store.tables import LedgerRow
+from bot.store.tables import LEDGER, LedgerRow
 
 
 class Entry(Value):
@@ -80,11 +80,11 @@ async def replace(
 ) -> None:
     """Close the present stay and open this one."""
     await session.exec(
-        update(LedgerRow)
+        update(LEDGER)
         .where(
-            col(LedgerRow.service) == entry.service,
-            col(LedgerRow.environment) == entry.environment,
-            col(LedgerRow.until).is_(None),
+            LEDGER.c.service == entry.service,
+            LEDGER.c.environment == entry.environment,
+            LEDGER.c.until.is_(None),
         )
         .values(until=entry.since, ended_by=ended_by)
     )

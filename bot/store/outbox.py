@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.ports import Message
 from bot.store.leases import insert_for
-from bot.store.tables import OutboxRow
+from bot.store.tables import OUTBOX, OutboxRow
 
 Kind = Literal["line", "whisper", "post"]
 """A line in a release's thread, a reply that one person sees, a post to a channel."""
@@ -45,7 +45,7 @@ async def put(  # noqa: PLR0913 - an address has these parts
         )
         due_at = max(now, waiting.one() or now)
     await session.exec(
-        insert_for(session)(OutboxRow)
+        insert_for(session)(OUTBOX)
         .values(
             key=key,
             kind=kind,
@@ -85,32 +85,28 @@ async def held_threads(session: AsyncSession, now: datetime) -> set[str]:
 
 async def bind(session: AsyncSession, ids: Iterable[int], batch: str) -> None:
     """Bind lines into one message, before it is sent: a repeat then looks for just that."""
-    await session.exec(
-        update(OutboxRow).where(col(OutboxRow.id).in_(list(ids))).values(batch=batch)
-    )
+    await session.exec(update(OUTBOX).where(OUTBOX.c.id.in_(list(ids))).values(batch=batch))
 
 
 async def sent(session: AsyncSession, ids: Iterable[int], now: datetime) -> None:
     """Mark as sent."""
     await session.exec(
-        update(OutboxRow).where(col(OutboxRow.id).in_(list(ids))).values(due_at=None, sent_at=now)
+        update(OUTBOX).where(OUTBOX.c.id.in_(list(ids))).values(due_at=None, sent_at=now)
     )
 
 
 async def later(session: AsyncSession, ids: Iterable[int], at: datetime) -> None:
     """Try again then."""
     await session.exec(
-        update(OutboxRow)
-        .where(col(OutboxRow.id).in_(list(ids)))
-        .values(due_at=at, attempts=OutboxRow.attempts + 1)
+        update(OUTBOX)
+        .where(OUTBOX.c.id.in_(list(ids)))
+        .values(due_at=at, attempts=OUTBOX.c.attempts + 1)
     )
 
 
 async def give_up(session: AsyncSession, ids: Iterable[int]) -> None:
     """Stop trying: it can't be delivered (`sent_at` stays empty)."""
-    await session.exec(
-        update(OutboxRow).where(col(OutboxRow.id).in_(list(ids))).values(due_at=None)
-    )
+    await session.exec(update(OUTBOX).where(OUTBOX.c.id.in_(list(ids))).values(due_at=None))
 
 
 async def next_due(session: AsyncSession) -> datetime | None:

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, update
+from sqlalchemy import insert as insert_into
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.releases import Release
-from bot.store.tables import ReleaseRow
+from bot.store.tables import RELEASES, ReleaseRow
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """No letter or digit that sounds or looks like another: ids are read aloud."""
@@ -55,9 +56,8 @@ async def insert(
     session: AsyncSession, release: Release, request_key: str, due_at: datetime | None
 ) -> None:
     """Store a new release. `request_key` is the request's own id: one request, one release."""
-    row = ReleaseRow(id=release.id, request_key=request_key, due_at=due_at, **_columns(release))
-    session.add(row)
-    await _flush(session)
+    row = {"id": release.id, "request_key": request_key, "due_at": due_at, "fence": 0}
+    await _guarded(session, insert_into(RELEASES).values(**row, **_columns(release)), release.id)
 
 
 async def update_row(session: AsyncSession, release: Release, due_at: datetime | None) -> None:
@@ -66,27 +66,24 @@ async def update_row(session: AsyncSession, release: Release, due_at: datetime |
     The caller holds its lease in this same transaction (`leases.hold`).
     """
     change = (
-        update(ReleaseRow)
-        .where(col(ReleaseRow.id) == release.id)
+        update(RELEASES)
+        .where(RELEASES.c.id == release.id)
         .values(due_at=due_at, **_columns(release))
     )
     if release.state is not State.QUEUED:
         await session.exec(change)
         return
-    # Only who becomes queued takes a target; the savepoint lets the transaction go on if it can't.
-    try:
-        async with session.begin_nested():
-            await session.exec(change)
-    except IntegrityError as error:
-        raise UnderWayError(release.id) from error
+    # Only who becomes queued takes a target.
+    await _guarded(session, change, release.id)
 
 
-async def _flush(session: AsyncSession) -> None:
+async def _guarded(session: AsyncSession, statement: Any, release_id: str) -> None:
+    """Run what may meet another release under way; the savepoint lets the transaction go on."""
     try:
         async with session.begin_nested():
-            await session.flush()
+            await session.exec(statement)
     except IntegrityError as error:
-        raise UnderWayError from error
+        raise UnderWayError(release_id) from error
 
 
 async def get(session: AsyncSession, release_id: str) -> Release | None:
@@ -135,8 +132,8 @@ async def next_due(session: AsyncSession, after: datetime | None = None) -> date
 async def wake(session: AsyncSession, release_id: str, now: datetime) -> None:
     """Make an unfinished release due now."""
     await session.exec(
-        update(ReleaseRow)
-        .where(col(ReleaseRow.id) == release_id, col(ReleaseRow.ended_at).is_(None))
+        update(RELEASES)
+        .where(RELEASES.c.id == release_id, RELEASES.c.ended_at.is_(None))
         .values(due_at=now)
     )
 
@@ -144,10 +141,10 @@ async def wake(session: AsyncSession, release_id: str, now: datetime) -> None:
 async def wake_blocked(session: AsyncSession, environment: str, now: datetime) -> None:
     """Make the blocked releases of an environment due: something there has ended."""
     await session.exec(
-        update(ReleaseRow)
+        update(RELEASES)
         .where(
-            col(ReleaseRow.environment) == environment,
-            col(ReleaseRow.state) == State.BLOCKED.value,
+            RELEASES.c.environment == environment,
+            RELEASES.c.state == State.BLOCKED.value,
         )
         .values(due_at=now)
     )
@@ -224,9 +221,9 @@ async def newer_started(session: AsyncSession, release: Release) -> str | None:
 async def take_over_row(session: AsyncSession, release_id: str) -> None:
     """Raise a waiting release's own fence: a tick that is at work on it writes nothing more."""
     await session.exec(
-        update(ReleaseRow)
-        .where(col(ReleaseRow.id) == release_id)
-        .values(fence=col(ReleaseRow.fence) + 1, lease_owner=None, lease_until=None)
+        update(RELEASES)
+        .where(RELEASES.c.id == release_id)
+        .values(fence=RELEASES.c.fence + 1, lease_owner=None, lease_until=None)
     )
 
 

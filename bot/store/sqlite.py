@@ -16,7 +16,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, Pool
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util import await_
 
 SCHEME = "sqlite+inloop"
@@ -33,17 +33,22 @@ RECOVERY_SECONDS = 0.2
 another process recovers or removes the write-ahead log."""
 
 
+class _Cursor(sqlite3.Cursor):
+    async def _async_soft_close(self) -> None:
+        """Asked for by SQLAlchemy where rows may be waited for. Here they never are."""
+
+
+class _Connection(sqlite3.Connection):
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+
 class InLoopDialect(SQLiteDialect_pysqlite):
     """The synchronous dialect, offered to an asynchronous engine: its calls never wait long."""
 
     driver = "inloop"
     is_async = True
     supports_statement_cache = True
-
-    @classmethod
-    def get_pool_class(cls, url: Any) -> type[Pool]:
-        """Take the pool whose waiting is asynchronous."""
-        return AsyncAdaptedQueuePool
 
 
 registry.register("sqlite.inloop", __name__, "InLoopDialect")
@@ -54,7 +59,12 @@ def sqlite_engine(url: str, *, size: int, writes: bool) -> AsyncEngine:
     statement = "BEGIN IMMEDIATE" if writes else "BEGIN"
     patience = 0.0 if writes else RECOVERY_SECONDS
     engine = create_async_engine(
-        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=10
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args={"factory": _Connection},
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -7,15 +7,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.facts import LockFact
 from bot.store.leases import ensure_target
 from bot.store.session import changed
-from bot.store.tables import EnvironmentRow, TargetRow
+from bot.store.tables import ENVIRONMENTS, TARGETS, EnvironmentRow, TargetRow
 
 
 async def lock(session: AsyncSession, place: tuple[str, str], lock_: LockFact) -> None:
     """Lock a target in a release's name."""
     await ensure_target(session, *place)
     await session.exec(
-        update(TargetRow)
-        .where(col(TargetRow.service) == place[0], col(TargetRow.environment) == place[1])
+        update(TARGETS)
+        .where(TARGETS.c.service == place[0], TARGETS.c.environment == place[1])
         .values(
             lock_holder=lock_.holder,
             lock_why=lock_.why,
@@ -28,11 +28,11 @@ async def lock(session: AsyncSession, place: tuple[str, str], lock_: LockFact) -
 async def unlock(session: AsyncSession, place: tuple[str, str], holder: str) -> bool:
     """Lift the lock that this release holds; False where it holds none."""
     done = await session.exec(
-        update(TargetRow)
+        update(TARGETS)
         .where(
-            col(TargetRow.service) == place[0],
-            col(TargetRow.environment) == place[1],
-            col(TargetRow.lock_holder) == holder,
+            TARGETS.c.service == place[0],
+            TARGETS.c.environment == place[1],
+            TARGETS.c.lock_holder == holder,
         )
         .values(lock_holder=None, lock_why=None, lock_by=None, lock_since=None)
     )
@@ -75,9 +75,9 @@ async def count_start(session: AsyncSession, environment: str) -> None:
     sees every start before it (DESIGN §4.11).
     """
     done = await session.exec(
-        update(EnvironmentRow)
-        .where(col(EnvironmentRow.name) == environment)
-        .values(starts=col(EnvironmentRow.starts) + 1)
+        update(ENVIRONMENTS)
+        .where(ENVIRONMENTS.c.name == environment)
+        .values(starts=ENVIRONMENTS.c.starts + 1)
     )
     if not changed(done):
         session.add(EnvironmentRow(name=environment, starts=1))

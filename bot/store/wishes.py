@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.value import Value
 from bot.store.leases import insert_for
 from bot.store.session import changed
-from bot.store.tables import WishRow
+from bot.store.tables import WISHES, WishRow
 
 
 class Wish(Value):
@@ -25,7 +25,7 @@ class Wish(Value):
 async def insert(session: AsyncSession, wish: Wish) -> bool:
     """Store a wish; False where the same request stored it already."""
     done = await session.exec(
-        insert_for(session)(WishRow).values(**wish.model_dump()).on_conflict_do_nothing()
+        insert_for(session)(WISHES).values(**wish.model_dump()).on_conflict_do_nothing()
     )
     return bool(changed(done))
 
@@ -58,7 +58,7 @@ async def releases_going_back(session: AsyncSession) -> list[str]:
 async def take_all(session: AsyncSession, release_id: str, now: datetime) -> None:
     """Mark every open wish of a release as taken."""
     await session.exec(
-        update(WishRow)
-        .where(col(WishRow.release_id) == release_id, col(WishRow.taken_at).is_(None))
+        update(WISHES)
+        .where(WISHES.c.release_id == release_id, WISHES.c.taken_at.is_(None))
         .values(taken_at=now)
     )

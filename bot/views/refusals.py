@@ -55,6 +55,11 @@ def own_request(others: Sequence[str]) -> UserError:
     return UserError(f"You can't approve this: you asked for it.{who}", Reason.OWN_REQUEST)
 
 
+def going_back(release: Release) -> UserError:
+    """Somebody, or the bot itself, was quicker."""
+    return UserError(f"{release.id} is going back already.", Reason.ALREADY_SAID)
+
+
 def no_such_release(release_id: str) -> UserError:
     """The id is nobody's."""
     return UserError(

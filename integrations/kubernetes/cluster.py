@@ -1,7 +1,7 @@
 """`KubernetesCluster`: the `Cluster` port. Reads side by side, writes with preconditions."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.catalog import Slot, other_slot
@@ -31,6 +31,7 @@ class KubernetesCluster:
         self._seconds = seconds
         self._apis: dict[str | None, KubeApi] = {}
         self._granted: dict[tuple[str | None, str], datetime] = {}
+        self._labels: dict[tuple[str | None, str, str], dict[str, str]] = {}
 
     async def close(self) -> None:
         """Close every connection."""
@@ -71,17 +72,42 @@ class KubernetesCluster:
     async def _slot_or_missing(
         self, target: Target, slot: Slot, missing: list[str], owners: list[str]
     ) -> SlotFact:
+        name = target.deployment(slot)
         try:
-            deployment = await self._deployment(target, slot)
+            deployment, pods = await self._with_pods(
+                target, name, self._deployment(target, slot), objects.match_labels
+            )
         except MissingError:
-            missing.append(f"Deployment {target.deployment(slot)}")
+            missing.append(f"Deployment {name}")
             return SlotFact(slot=slot, exists=False)
         owner = objects.owner_of(deployment)
         if owner:
             owners.append(owner)
-        labels = deployment["spec"]["selector"].get("matchLabels") or {}
-        pods = await self._pods(target, labels)
         return objects.slot_fact(slot, target, deployment, pods)
+
+    async def _with_pods(
+        self,
+        target: Target,
+        name: str,
+        reading: Awaitable[Object],
+        labels_of: Callable[[Object], dict[str, str]],
+    ) -> tuple[Object, list[Object]]:
+        """Read an object and its pods side by side, by the labels that it had the last time.
+
+        Labels hardly ever change. Where they did, the pods are read again by the new ones.
+        """
+        key = (target.cluster, target.namespace, name)
+        guess = self._labels.get(key)
+        pods: list[Object] = []
+        if guess is None:
+            item = await reading
+        else:
+            item, pods = await asyncio.gather(reading, self._pods(target, guess))
+        labels = labels_of(item)
+        if labels != guess:
+            self._labels[key] = labels
+            pods = await self._pods(target, labels)
+        return item, pods
 
     async def _deployment(self, target: Target, slot: Slot) -> Object:
         name = target.deployment(slot)
@@ -134,13 +160,17 @@ class KubernetesCluster:
         return objects.ready_endpoints(found.get("items") or ())
 
     async def _by_selector(self, target: Target) -> TrafficFact:
-        service = await self._service(target, target.live_service)
-        slot = objects.selected_slot(service, target.slot_label)
-        labels = dict(service["spec"].get("selector") or {})
-        labels.pop(target.slot_label, None)
-        endpoints, pods = await asyncio.gather(
-            self._endpoints(target, target.live_service), self._pods(target, labels)
+        name, label = target.live_service, target.slot_label
+        (service, pods), endpoints = await asyncio.gather(
+            self._with_pods(
+                target,
+                name,
+                self._service(target, name),
+                lambda service: objects.labels_beside(service, label),
+            ),
+            self._endpoints(target, name),
         )
+        slot = objects.selected_slot(service, label)
         weights: dict[Slot, int] = {slot: 100, other_slot(slot): 0} if slot else {}
         return TrafficFact(
             weights=weights,

@@ -69,6 +69,18 @@ def container_index(deployment: Object, name: str) -> int:
     raise PermanentError(f"Deployment {deployment['metadata']['name']} has no container {name}")
 
 
+def match_labels(deployment: Object) -> dict[str, str]:
+    """Labels by which a Deployment knows its pods."""
+    return dict(deployment["spec"]["selector"].get("matchLabels") or {})
+
+
+def labels_beside(service: Object, label: str) -> dict[str, str]:
+    """Labels that a Service selects by, beside the one that names the slot."""
+    selector = dict(service["spec"].get("selector") or {})
+    selector.pop(label, None)
+    return selector
+
+
 def slot_fact(slot: Slot, target: Target, deployment: Object, pods: Iterable[Object]) -> SlotFact:
     """Read one slot from its Deployment and pods."""
     spec, status = deployment["spec"], deployment.get("status") or {}

@@ -13,6 +13,7 @@ from bot.domain.catalog import Slot, other_slot
 from bot.domain.facts import SlotFact, TrafficFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
+from bot.engine.effects import TRAFFIC
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
 
@@ -89,9 +90,9 @@ def _old_slot_gone(work: Work, slot: SlotFact) -> Failed | None:
 async def _move(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> TrafficFact:
     cluster, target = work.world.cluster, work.plan.target
     about = f"traffic from {written(traffic.weights)} to {written(want)}"
-    await work.intend("traffic", about=about, moved=work.forward)
+    await work.intend(TRAFFIC, about=about, moved=work.forward)
     await cluster.shift(target, traffic, want, fence=work.lease.fence, release=work.release.id)
-    await work.record("traffic", written(want))
+    await work.record(TRAFFIC, written(want))
     return await cluster.look_at_traffic(target)
 
 

@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.domain.audit import AuditTag
 from bot.domain.catalog import Slot
 from bot.domain.facts import PodTrouble, SlotFact
 from bot.domain.outcomes import Failed, Held
 from bot.domain.plans import Plan, PlanStep
 from bot.domain.reasons import Reason
 from bot.domain.releases import Progress, Release
+from bot.engine import effects
 from bot.engine.record import advance
 from bot.engine.world import World
-from bot.store import audit, intents, leases
+from bot.store import intents, leases
 from bot.store.intents import Intent
 from bot.store.leases import Lease
 from bot.views import lines
@@ -28,6 +28,8 @@ class Work:
     release: Release
     plan: Plan
     step: PlanStep
+    intended: frozenset[str] = frozenset()
+    """Effects that the decision which began this wrote down already, under this same lease."""
     said: list[str] = field(default_factory=list)
     """Lines for the thread that an effect earned before the step was done."""
 
@@ -63,7 +65,7 @@ class Work:
 
     def effect(self, name: str) -> str:
         """Name an effect of this step: one key for each effect of each release."""
-        return f"{self.progress.track}:{self.progress.step}:{name}"
+        return effects.key(self.progress, name)
 
     async def intent(self, name: str) -> Intent | None:
         """Read what this step was about to do, if it ever was."""
@@ -72,23 +74,16 @@ class Work:
 
     async def intend(self, name: str, *, about: str, moved: bool = False) -> Intent:
         """Write down what is about to be done. Raises StaleLeaseError if it is not ours to do."""
-        intent = Intent(release_id=self.release.id, effect=self.effect(name), at=self.now)
+        if name in self.intended:
+            return Intent(release_id=self.release.id, effect=self.effect(name), at=self.now)
         changed = self.release
         if moved and not self.progress.moved:
             progress = self.progress.model_copy(update={"moved": True})
             changed = self.release.model_copy(update={"progress": progress})
         async with self.world.store.write() as session:
             await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
-            await intents.put(session, intent)
-            await audit.append(
-                session,
-                AuditTag.STEP_INTENDED,
-                self.release.id,
-                self.now,
-                step=self.step.kind,
-                effect=intent.effect,
-                about=about,
-                fence=self.lease.fence,
+            intent = await effects.intend(
+                session, self.world, self.lease, self.release, name, about=about
             )
             if changed is not self.release:
                 await advance(session, self.release, changed, self.now, due_at=self.now)

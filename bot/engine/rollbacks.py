@@ -1,0 +1,121 @@
+"""Rollbacks that people ask for: both begin in the transaction that stores the wish.
+
+Used by `stops`. The target's lease is claimed first, whoever holds it, and what was read before
+is read again after: its last holder may have written meanwhile. The first effect is intended in
+here too, so that the tick which goes on (`effects.HeadStart`) can act at once.
+"""
+
+from bot.domain.audit import AuditTag
+from bot.domain.lifecycle import Event, State, may
+from bot.domain.planning import build_rollback
+from bot.domain.reasons import Reason
+from bot.domain.releases import Progress, Release
+from bot.domain.requests import ReleaseRequest
+from bot.engine import effects, record, undoing
+from bot.engine.deciding import Change, Deciding
+from bot.engine.effects import TRAFFIC, HeadStart
+from bot.errors import UserError
+from bot.store import cards, leases, releases, wishes
+from bot.store.leases import Lease
+from bot.store.session import Session
+from bot.views import lines, refusals
+
+Place = tuple[str, str]
+"""Service and environment."""
+
+
+class Rollbacks(Deciding):
+    """The two ways back after traffic has moved."""
+
+    def turning_back(self, release_id: str, place: Place) -> Change:
+        """Turn a release round that is under way."""
+
+        async def store(session: Session) -> HeadStart | None:
+            if await wishes.exists(session, self._key):
+                return None
+            lease = await self._taken(session, release_id, place)
+            fresh = await self._locked(session, release_id)
+            if fresh.state is State.ROLLING_BACK:
+                raise refusals.going_back(fresh)
+            if not may(fresh.state, Event.UNDO_STARTED):
+                raise refusals.too_late(fresh, "roll back")
+            await self._note(session, AuditTag.ROLLBACK_ASKED, release_id)
+            wish = await self._wish(session, release_id, "rollback")
+            after = await undoing.turn_back(session, fresh, wish, self._now)
+            return await self._begun(session, lease, after)
+
+        return store
+
+    def switching_back(self, release_id: str, place: Place) -> Change:
+        """Make a release of kind rollback for one that has ended."""
+
+        async def store(session: Session) -> HeadStart | None:
+            if await releases.by_request(session, self._key):
+                return None
+            new_id = await releases.free_id(session)
+            lease = await self._taken(session, new_id, place)
+            undone = await self._locked(session, release_id)
+            newer = await releases.newer_started(session, undone)
+            refusals.check_rollback(undone, newer, self._now)
+            rollback = self._rollback_of(undone, new_id)
+            try:
+                await releases.insert(session, rollback, self._key, self._now)
+            except releases.UnderWayError:
+                raise refusals.under_way(undone) from None
+            await cards.want(session, rollback.id, self._asker.channel, self._now, urgent=True)
+            await cards.want(session, undone.id, undone.asker.channel, self._now, urgent=True)
+            await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
+            said = [lines.rollback_asked(self._asker.user)]
+            await record.say(session, rollback, said, self._now)
+            return await self._begun(session, lease, rollback)
+
+        return store
+
+    async def _taken(self, session: Session, release_id: str, place: Place) -> Lease:
+        world = self._world
+        lease = await leases.claim(
+            session, release_id, place, world.owner, world.clock.real(), force=True
+        )
+        if lease is None:
+            raise RuntimeError(f"the lease of {place} can't be taken by force")
+        return lease
+
+    async def _begun(self, session: Session, lease: Lease, release: Release) -> HeadStart:
+        """Intend the first step back, where it is a shift: other steps intend for themselves."""
+        step = release.steps()[0]
+        if step.kind != "shift":
+            return HeadStart(lease, release, frozenset())
+        about = f"all traffic to {step.slot}"
+        await effects.intend(session, self._world, lease, release, TRAFFIC, about=about)
+        return HeadStart(lease, release, frozenset({TRAFFIC}))
+
+    def _rollback_of(self, undone: Release, new_id: str) -> Release:
+        plan = undone.plan
+        if plan is None or plan.previous is None:
+            raise UserError(
+                f"What ran before {undone.id} is not known, so there is nothing to go back to.",
+                Reason.NOTHING_TO_DO,
+            )
+        request = ReleaseRequest(
+            service=undone.service, version=plan.previous, environment=undone.environment
+        )
+        now = self._now
+        return Release(
+            id=new_id,
+            kind="rollback",
+            request=request,
+            asker=self._asker.model_copy(update={"channel": undone.asker.channel}),
+            created_at=now,
+            state=State.ROLLING_BACK,
+            reason=Reason.ROLLED_BACK_BY_PERSON,
+            rules=undone.rules,
+            plan_text=build_rollback(plan, undone.rules).text(),
+            diff=undone.diff,
+            hand_patch=undone.hand_patch,
+            progress=Progress(track="undo", since=now, moved=True, weight=100),
+            started_at=now,
+            ends_as=State.SUCCEEDED,
+            undoes=undone.id,
+            acted_by=self._asker.user,
+            acted_at=self._at,
+        )
