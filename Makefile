@@ -30,7 +30,7 @@ demo: setup ## run the main job on simulated systems, in this terminal
 	@$(BIN)/release-bot demo
 
 test: setup ## run the tests, each conversation on SQLite or on PostgreSQL
-	$(BIN)/python -m pytest -q -n $(JOBS) --databases=either
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=either
 
 check: setup ## what CI runs: tests on both databases, coverage, lint, types, imports, and all of the chaos
 	rm -f .coverage .coverage.*

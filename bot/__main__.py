@@ -101,7 +101,13 @@ def serve() -> None:
     _run(_serve(settings))
 
 
+SWITCH_SECONDS = 0.001
+"""How long a thread (GitHub's client has some) may keep the event loop's thread waiting: Python's
+own 5 ms are as long as all that a click costs."""
+
+
 async def _serve(settings: Settings) -> int:
+    sys.setswitchinterval(SWITCH_SECONDS)
     catalog = await _first_catalog(settings)
     if catalog is None:
         return 1

@@ -111,6 +111,17 @@ class SlotPatch(Value):
     replicas: int | None = None
 
 
+class Glance(Value):
+    """Where requests go, and the slot that they are to go to.
+
+    Endpoints and preview are not read: `traffic.serving` is empty and `traffic.preview` is None,
+    whatever is there.
+    """
+
+    traffic: TrafficFact
+    slot: SlotFact
+
+
 class Cluster(Protocol):
     """One or more Kubernetes clusters. Every write carries its precondition (DESIGN §4.4).
 
@@ -129,6 +140,10 @@ class Cluster(Protocol):
 
     async def look_at_slot(self, target: Target, slot: Slot) -> SlotFact:
         """Read only one slot."""
+        ...
+
+    async def glance(self, target: Target, slot: Slot) -> Glance:
+        """Read only what a way back to that slot needs before it moves: it is urgent."""
         ...
 
     async def change_slot(

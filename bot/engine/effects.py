@@ -3,12 +3,17 @@
 Used by the steps, and by decisions that begin a way back in the transaction that stores the wish.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from bot.domain.audit import AuditTag
+from bot.domain.catalog import Slot
 from bot.domain.plans import PlanStep
 from bot.domain.releases import Progress, Release
+from bot.domain.targets import Target
 from bot.engine.world import World
+from bot.errors import PermanentError, TemporaryError
+from bot.ports import Cluster, Glance
 from bot.store import audit, intents
 from bot.store.intents import Intent
 from bot.store.leases import Lease
@@ -16,6 +21,37 @@ from bot.store.session import Session
 
 TRAFFIC = "traffic"
 """The effect of a `shift`: shares of traffic are set."""
+
+
+_TURNS_TO_SEND = 3
+"""The task begins, its requests begin beside each other, and each is written."""
+
+
+class EarlyLook:
+    """A glance at the cluster that begins with a click, beside what the store has to do.
+
+    The write that follows tests what was seen, so a look from before the claim is as good as one
+    from after it. One that failed is made again by whoever needs it.
+    """
+
+    def __init__(self, cluster: Cluster, target: Target, slot: Slot) -> None:
+        self._task = asyncio.create_task(_glance(cluster, target, slot))
+
+    async def sent(self) -> None:
+        """Let the requests go out: the store's work gives the loop no turn (`store.sqlite`)."""
+        for _ in range(_TURNS_TO_SEND):
+            await asyncio.sleep(0)
+
+    async def result(self) -> Glance | None:
+        """Wait for what was seen; None where the look failed."""
+        return await self._task
+
+
+async def _glance(cluster: Cluster, target: Target, slot: Slot) -> Glance | None:
+    try:
+        return await cluster.glance(target, slot)
+    except (TemporaryError, PermanentError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -29,6 +65,11 @@ class HeadStart:
     lease: Lease
     release: Release
     intended: frozenset[str]
+    early: EarlyLook | None = None
+
+    async def glance(self) -> Glance | None:
+        """Give what the early look saw, if there was one and it saw anything."""
+        return await self.early.result() if self.early else None
 
 
 def key(progress: Progress, name: str) -> str:

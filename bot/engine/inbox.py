@@ -27,6 +27,9 @@ log = structlog.get_logger()
 INSERT_SECONDS = 1.5
 """All the time that storing a command may take: Slack shows a time-out after 3 s."""
 
+ANSWER_FIRST_SECONDS = 0.0005
+"""How long the work waits so that Slack's answer goes out before it: the work keeps the loop."""
+
 TRIES = 5
 """How often a command whose work ended with a bug is tried before its user hears of it."""
 
@@ -68,7 +71,7 @@ class Inbox:
         async with asyncio.timeout(INSERT_SECONDS), self._world.store.write() as session:
             new = await inbox.insert(session, invocation, now, taken=taken)
         if new and taken is not None:
-            self._begin(invocation, now, 1)
+            self._begin(invocation, now, 1, ANSWER_FIRST_SECONDS)
 
     async def hint(self, webhook: Webhook) -> None:
         """Note a webhook; a run whose title holds a release id makes that release due."""
@@ -108,9 +111,11 @@ class Inbox:
             self._begin(invocation, at, attempts)
         return len(claimed)
 
-    def _begin(self, invocation: Invocation, at: datetime, attempts: int) -> None:
+    def _begin(
+        self, invocation: Invocation, at: datetime, attempts: int, after: float = 0.0
+    ) -> None:
         self._keys.add(invocation.key)
-        task = asyncio.create_task(self._guarded(invocation, at, attempts))
+        task = asyncio.create_task(self._guarded(invocation, at, attempts, after))
         self._at_work.add(task)
         task.add_done_callback(self._ended)
 
@@ -125,7 +130,10 @@ class Inbox:
             await asyncio.gather(*self._at_work, return_exceptions=True)
             await asyncio.sleep(0)
 
-    async def _guarded(self, invocation: Invocation, at: datetime, attempts: int) -> None:
+    async def _guarded(
+        self, invocation: Invocation, at: datetime, attempts: int, after: float
+    ) -> None:
+        await asyncio.sleep(after)
         try:
             await self._work_off(invocation, at)
         except StaleLeaseError:

@@ -6,8 +6,7 @@ before it is sent again.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -15,6 +14,7 @@ import structlog
 
 from bot.domain.releases import Approval, Release
 from bot.engine.faults import fault_id
+from bot.engine.pace import Pace
 from bot.engine.world import World
 from bot.errors import MissingError, PermanentError, TemporaryError
 from bot.ports import Message
@@ -24,12 +24,6 @@ from bot.views import card as card_view
 
 log = structlog.get_logger()
 
-CHANNEL_PACE = timedelta(seconds=1)
-"""Slack's limit for posting: one message a second a channel."""
-
-UPDATES_A_MINUTE = 45
-"""chat.update has about 50 a minute for the workspace; a few are left for what can't wait."""
-
 LINES_IN_ONE = 12
 """Most thread lines that go out as one message: a section holds 3,000 characters."""
 
@@ -37,40 +31,14 @@ GATHER_SECONDS = 0.1
 """How long a sender that was woken waits: the work that a click asked for goes before its telling,
 and what a tick says in quick succession goes out together."""
 
+CARD_FIRST = timedelta(seconds=0.2)
+"""How long after its card's turn a line in the card's thread looks for it."""
+
 CARD_PACE = timedelta(seconds=1)
 """Between two updates of one card that nobody waits for: what lies between is not shown."""
 
 GIVE_UP = 8
 """Tries for a message that Slack refuses for good reasons of its own."""
-
-
-class Pace:
-    """How soon the next message may go out, by channel and for the workspace's updates."""
-
-    def __init__(self) -> None:
-        self._channels: dict[str, datetime] = {}
-        self._updates: deque[datetime] = deque()
-
-    def post_at(self, channel: str, now: datetime) -> datetime:
-        """When a message may be posted to the channel."""
-        return max(now, self._channels.get(channel, now))
-
-    def posted(self, channel: str, now: datetime) -> None:
-        """Note a post."""
-        self._channels[channel] = now + CHANNEL_PACE
-
-    def update_at(self, now: datetime, *, urgent: bool) -> datetime:
-        """When a message may be updated. What people wait for has the last few to itself."""
-        while self._updates and self._updates[0] <= now - timedelta(minutes=1):
-            self._updates.popleft()
-        room = UPDATES_A_MINUTE if urgent else UPDATES_A_MINUTE - 10
-        if len(self._updates) < room:
-            return now
-        return self._updates[len(self._updates) - room] + timedelta(minutes=1)
-
-    def updated(self, now: datetime) -> None:
-        """Note an update."""
-        self._updates.append(now)
 
 
 class Outbox:
@@ -80,6 +48,8 @@ class Outbox:
         self._world = world
         self._pace = Pace()
         self._drawn_at: dict[str, datetime] = {}
+        self._late_cards: list[tuple[str, datetime]] = []
+        self._late_rows: list[tuple[list[int], datetime]] = []
 
     async def run(self) -> None:
         """Work until the process ends."""
@@ -108,32 +78,60 @@ class Outbox:
     async def send_due(self) -> int:
         """Send what may go out now; count what was tried."""
         now = self._world.clock.now()
+        self._pace.begin()
         async with self._world.store.read() as session:
             due_cards = await cards.due(session, now)
             due_rows = await outbox.due(session, now)
-            held = await outbox.held_threads(session, now)
+            told = {row.release_id for row in due_rows if row.kind == "line" and row.release_id}
+            threads_of = await cards.places(session, told)
         whispers = [row for row in due_rows if row.kind == "whisper"]
         posts = [row for row in due_rows if row.kind == "post"]
-        threads = _by_thread([row for row in due_rows if row.kind == "line"], held)
+        threads = _by_thread([row for row in due_rows if row.kind == "line"])
         work = [self._whisper(row) for row in whispers]
         await asyncio.gather(
             *(self._guarded(w, [r.id]) for w, r in zip(work, whispers, strict=True))
         )
         for card in due_cards:
             await self._guarded_card(card)
-        for rows in threads:
-            await self._guarded(self._lines(rows), [row.id for row in rows])
+        await self._threads(threads, threads_of)
         for row in posts:
             await self._guarded(self._post(row), [row.id])
+        await self._postpone()
         return len(due_cards) + len(due_rows)
 
-    async def _guarded(self, sending: Awaitable[None], ids: list[int | None]) -> None:
+    async def _threads(self, threads: list[list[OutboxRow]], places: Mapping[str, CardRow]) -> None:
+        """Tell each thread in order: what follows a message that has to wait waits behind it."""
+        stopped: set[str] = set()
+        for rows in threads:
+            release_id = rows[0].release_id or ""
+            if release_id in stopped:
+                continue
+            waiting = len(self._late_rows)
+            sending = self._lines(rows, places.get(release_id))
+            done = await self._guarded(sending, [row.id for row in rows])
+            if not done or len(self._late_rows) > waiting:
+                stopped.add(release_id)
+
+    async def _postpone(self) -> None:
+        """Give what had to wait its own time, all in one transaction."""
+        late_cards, late_rows = self._late_cards, self._late_rows
+        if not late_cards and not late_rows:
+            return
+        self._late_cards, self._late_rows = [], []
+        async with self._world.store.write() as session:
+            for release_id, at in late_cards:
+                await cards.postpone(session, release_id, at)
+            for ids, at in late_rows:
+                await outbox.postpone(session, ids, at)
+
+    async def _guarded(self, sending: Awaitable[None], ids: list[int | None]) -> bool:
         rows = [row_id for row_id in ids if row_id is not None]
         later = await self._outcome(sending)
         if later is None:
-            return
+            return True
         async with self._world.store.write() as session:
             await outbox.later(session, rows, later)
+        return False
 
     async def _guarded_card(self, card: CardRow) -> None:
         later = await self._outcome(self._card(card))
@@ -164,7 +162,7 @@ class Outbox:
         now = self._world.clock.now()
         allowed = self._card_at(card, now)
         if allowed > now:
-            await self._card_later(card, allowed)
+            self._late_cards.append((card.release_id, allowed))
             return
         message = await self._drawn(card)
         if message is None:
@@ -186,10 +184,6 @@ class Outbox:
             return self._pace.post_at(card.channel, now)
         soonest = now if card.urgent else self._drawn_at.get(card.release_id, now) + CARD_PACE
         return max(soonest, self._pace.update_at(now, urgent=card.urgent))
-
-    async def _card_later(self, card: CardRow, at: datetime) -> None:
-        async with self._world.store.write() as session:
-            await cards.later(session, card.release_id, at)
 
     async def _drawn(self, card: CardRow) -> Message | None:
         async with self._world.store.read() as session:
@@ -231,14 +225,18 @@ class Outbox:
 
     # Thread lines, posts and replies.
 
-    async def _lines(self, rows: list[OutboxRow]) -> None:
+    async def _lines(self, rows: list[OutboxRow], card: CardRow | None) -> None:
         now = self._world.clock.now()
         first = rows[0]
         ids = [row.id for row in rows if row.id is not None]
-        thread = first.thread or await self._thread_of(first.release_id)
+        thread = first.thread or (card.ts if card else None)
+        if thread is None:
+            turn = card.due_at if card and card.due_at else now
+            self._late_rows.append((ids, max(turn, now) + CARD_FIRST))
+            return
         allowed = self._pace.post_at(first.channel, now)
-        if thread is None or allowed > now:
-            await self._rows_later(ids, max(allowed, now + timedelta(seconds=0.2)))
+        if allowed > now:
+            self._late_rows.append((ids, allowed))
             return
         batch = first.batch or f"batch:{first.key}"
         async with self._world.store.write() as session:
@@ -249,19 +247,12 @@ class Outbox:
         await self._post_once(first.channel, message, thread, tried=tried)
         await self._sent(ids)
 
-    async def _thread_of(self, release_id: str | None) -> str | None:
-        if release_id is None:
-            return None
-        async with self._world.store.read() as session:
-            card = await cards.get(session, release_id)
-        return card.ts if card else None
-
     async def _post(self, row: OutboxRow) -> None:
         now = self._world.clock.now()
         allowed = self._pace.post_at(row.channel, now)
         ids = [row.id] if row.id is not None else []
         if allowed > now:
-            await self._rows_later(ids, allowed)
+            self._late_rows.append((ids, allowed))
             return
         message = Message.model_validate_json(row.body).model_copy(update={"key": row.key})
         async with self._world.store.write() as session:
@@ -288,17 +279,9 @@ class Outbox:
         async with self._world.store.write() as session:
             await outbox.sent(session, ids, self._world.clock.now())
 
-    async def _rows_later(self, ids: list[int], at: datetime) -> None:
-        async with self._world.store.write() as session:
-            await outbox.later(session, ids, at)
 
-
-def _by_thread(rows: list[OutboxRow], held: set[str]) -> list[list[OutboxRow]]:
-    """Group waiting lines into messages: one release's together, a begun batch by itself.
-
-    A thread is told in order: nothing of it goes out while an earlier line waits.
-    """
-    rows = [row for row in rows if row.release_id not in held]
+def _by_thread(rows: list[OutboxRow]) -> list[list[OutboxRow]]:
+    """Group waiting lines into messages: one release's together, a begun batch by itself."""
 
     def key(row: OutboxRow) -> tuple[str, str]:
         return (row.release_id or "", row.batch or "")

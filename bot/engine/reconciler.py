@@ -67,7 +67,7 @@ class Reconciler:
                 log.warning("database_unreachable", error=str(error))
                 pause = POLL_SECONDS
             await self._world.work.wait(pause)
-            if self._at_work:
+            if self._at_work or self._back:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _till_next(self) -> float:
@@ -123,7 +123,7 @@ class Reconciler:
 
     async def _go_on(self, start: HeadStart) -> None:
         async with self._renewed(start.lease):
-            await self._turns(start.lease, start.release, [], start.intended)
+            await self._turns(start.lease, start.release, [], start)
         self._world.mail.ring()
 
     def _ended(self, group: dict[str, asyncio.Task[None]], release_id: str) -> None:
@@ -179,12 +179,12 @@ class Reconciler:
         lease: Lease,
         release: Release | None,
         wished: list[Wish],
-        intended: frozenset[str] = frozenset(),
+        head_start: HeadStart | None = None,
     ) -> None:
         while release is not None and release.state in UNDER_WAY:
-            if not await working.tick(self._world, lease, release, wished, intended):
+            if not await working.tick(self._world, lease, release, wished, head_start):
                 return
-            intended = frozenset()
+            head_start = None
             self._world.mail.ring()
             async with self._world.store.read() as session:
                 release = await releases.get(session, lease.release_id)

@@ -13,22 +13,21 @@ from bot.domain.releases import Progress, Release
 from bot.domain.requests import ReleaseRequest
 from bot.engine import effects, record, undoing
 from bot.engine.deciding import Change, Deciding
-from bot.engine.effects import TRAFFIC, HeadStart
+from bot.engine.effects import TRAFFIC, EarlyLook, HeadStart
 from bot.errors import UserError
 from bot.store import cards, leases, releases, wishes
 from bot.store.leases import Lease
 from bot.store.session import Session
 from bot.views import lines, refusals
 
-Place = tuple[str, str]
-"""Service and environment."""
-
 
 class Rollbacks(Deciding):
     """The two ways back after traffic has moved."""
 
-    def turning_back(self, release_id: str, place: Place) -> Change:
+    async def turning_back(self, release: Release) -> Change:
         """Turn a release round that is under way."""
+        release_id, place = release.id, _place(release)
+        early = await self._looking(release)
 
         async def store(session: Session) -> HeadStart | None:
             if await wishes.exists(session, self._key):
@@ -42,12 +41,14 @@ class Rollbacks(Deciding):
             await self._note(session, AuditTag.ROLLBACK_ASKED, release_id)
             wish = await self._wish(session, release_id, "rollback")
             after = await undoing.turn_back(session, fresh, wish, self._now)
-            return await self._begun(session, lease, after)
+            return await self._begun(session, lease, after, early)
 
         return store
 
-    def switching_back(self, release_id: str, place: Place) -> Change:
+    async def switching_back(self, release: Release) -> Change:
         """Make a release of kind rollback for one that has ended."""
+        release_id, place = release.id, _place(release)
+        early = await self._looking(release)
 
         async def store(session: Session) -> HeadStart | None:
             if await releases.by_request(session, self._key):
@@ -67,11 +68,11 @@ class Rollbacks(Deciding):
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)
-            return await self._begun(session, lease, rollback)
+            return await self._begun(session, lease, rollback, early)
 
         return store
 
-    async def _taken(self, session: Session, release_id: str, place: Place) -> Lease:
+    async def _taken(self, session: Session, release_id: str, place: tuple[str, str]) -> Lease:
         world = self._world
         lease = await leases.claim(
             session, release_id, place, world.owner, world.clock.real(), force=True
@@ -80,14 +81,24 @@ class Rollbacks(Deciding):
             raise RuntimeError(f"the lease of {place} can't be taken by force")
         return lease
 
-    async def _begun(self, session: Session, lease: Lease, release: Release) -> HeadStart:
+    async def _looking(self, release: Release) -> EarlyLook | None:
+        plan = release.plan
+        if plan is None:
+            return None
+        early = EarlyLook(self._world.cluster, plan.target, plan.live)
+        await early.sent()
+        return early
+
+    async def _begun(
+        self, session: Session, lease: Lease, release: Release, early: EarlyLook | None
+    ) -> HeadStart:
         """Intend the first step back, where it is a shift: other steps intend for themselves."""
         step = release.steps()[0]
         if step.kind != "shift":
             return HeadStart(lease, release, frozenset())
         about = f"all traffic to {step.slot}"
         await effects.intend(session, self._world, lease, release, TRAFFIC, about=about)
-        return HeadStart(lease, release, frozenset({TRAFFIC}))
+        return HeadStart(lease, release, frozenset({TRAFFIC}), early)
 
     def _rollback_of(self, undone: Release, new_id: str) -> Release:
         plan = undone.plan
@@ -119,3 +130,7 @@ class Rollbacks(Deciding):
             acted_by=self._asker.user,
             acted_at=self._at,
         )
+
+
+def _place(release: Release) -> tuple[str, str]:
+    return release.service, release.environment

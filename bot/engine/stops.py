@@ -41,12 +41,11 @@ class Stops(Rollbacks):
         await self._must(
             env.rights.rollback, release.service, f"roll back {release.id}", stale_will_do=True
         )
-        place = (release.service, release.environment)
         if release.state in (State.RUNNING, State.PAUSED):
-            return self.turning_back(release_id, place)
+            return await self.turning_back(release)
         if release.state in UNDER_WAY:
             return self._stopping(release_id)
-        return self.switching_back(release_id, place)
+        return await self.switching_back(release)
 
     async def _cancel_instead(self, release: Release) -> Change:
         """Before traffic moved a click on Roll back does what Cancel does."""

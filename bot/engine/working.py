@@ -14,6 +14,7 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import Version, VersionError
 from bot.engine import endings, record, undoing
+from bot.engine.effects import HeadStart
 from bot.engine.steps import STEPS
 from bot.engine.steps.work import Work
 from bot.engine.world import World
@@ -34,12 +35,12 @@ async def tick(
     lease: Lease,
     release: Release,
     wished: Sequence[Wish],
-    intended: frozenset[str] = frozenset(),
+    head_start: HeadStart | None = None,
 ) -> bool:
     """Take one turn. True: take another at once, there is more to do now.
 
-    False: it waits, or has ended, and the lease is given back. `intended`: effects of the present
-    step that a decision wrote down under this lease (`effects.HeadStart`).
+    False: it waits, or has ended, and the lease is given back. `head_start`: what the decision
+    that turned it round has begun under this lease.
     """
     release, lease = await undoing.take_wishes(world, lease, release, wished)
     if release.ended or release.state is State.PAUSED:
@@ -48,7 +49,7 @@ async def tick(
         return False
     if release.state is State.QUEUED:
         return await _start(world, lease, release)
-    return await _try_step(world, lease, release, intended)
+    return await _try_step(world, lease, release, head_start)
 
 
 async def _start(world: World, lease: Lease, release: Release) -> bool:
@@ -105,12 +106,14 @@ def _allows(constraint: object, version: str) -> bool:
         return True
 
 
-async def _try_step(world: World, lease: Lease, release: Release, intended: frozenset[str]) -> bool:
+async def _try_step(
+    world: World, lease: Lease, release: Release, head_start: HeadStart | None
+) -> bool:
     plan = release.plan
     if plan is None:
         raise RuntimeError(f"{release.id} is {release.state} and has no plan")
     step = release.steps()[release.progress.step]
-    work = Work(world, lease, release, plan, step, intended)
+    work = Work(world, lease, release, plan, step, head_start)
     outcome = await _outcome(work)
     before = work.release
     match outcome:

@@ -1,5 +1,6 @@
 """Live cards: which version of each is wanted and which was sent. The newest state wins."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import update
@@ -49,9 +50,12 @@ async def due(session: AsyncSession, now: datetime, limit: int = 100) -> list[Ca
     return list(found.all())
 
 
-async def get(session: AsyncSession, release_id: str) -> CardRow | None:
-    """Read where a release's card is."""
-    return await session.get(CardRow, release_id)
+async def places(session: AsyncSession, release_ids: Collection[str]) -> dict[str, CardRow]:
+    """Read where the cards of these releases are."""
+    if not release_ids:
+        return {}
+    found = await session.exec(select(CardRow).where(col(CardRow.release_id).in_(release_ids)))
+    return {row.release_id: row for row in found.all()}
 
 
 async def by_message(session: AsyncSession, channel: str, ts: str) -> str | None:
@@ -97,6 +101,11 @@ async def later(session: AsyncSession, release_id: str, at: datetime) -> None:
         .where(CARDS.c.release_id == release_id)
         .values(due_at=at, attempts=CARDS.c.attempts + 1)
     )
+
+
+async def postpone(session: AsyncSession, release_id: str, at: datetime) -> None:
+    """Send it then, not now: its channel's turn has not come. No try was made."""
+    await session.exec(update(CARDS).where(CARDS.c.release_id == release_id).values(due_at=at))
 
 
 async def next_due(session: AsyncSession) -> datetime | None:

@@ -1,7 +1,7 @@
 """The outbox: messages that the store holds until Slack has them."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -73,16 +73,6 @@ async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[Ou
     return list(found.all())
 
 
-async def held_threads(session: AsyncSession, now: datetime) -> set[str]:
-    """Name the releases in whose thread a line waits for later: newer ones wait behind it."""
-    found = await session.exec(
-        select(OutboxRow.release_id)
-        .where(OutboxRow.kind == "line", col(OutboxRow.due_at) > now)
-        .distinct()
-    )
-    return {release_id for release_id in found.all() if release_id is not None}
-
-
 async def bind(session: AsyncSession, ids: Iterable[int], batch: str) -> None:
     """Bind lines into one message, before it is sent: a repeat then looks for just that."""
     await session.exec(update(OUTBOX).where(OUTBOX.c.id.in_(list(ids))).values(batch=batch))
@@ -95,12 +85,32 @@ async def sent(session: AsyncSession, ids: Iterable[int], now: datetime) -> None
     )
 
 
-async def later(session: AsyncSession, ids: Iterable[int], at: datetime) -> None:
-    """Try again then."""
+async def later(session: AsyncSession, ids: Collection[int], at: datetime) -> None:
+    """Try again then: this try failed, or nobody knows."""
+    await session.exec(
+        update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(due_at=at, attempts=OUTBOX.c.attempts + 1)
+    )
+    await _behind(session, ids, at)
+
+
+async def postpone(session: AsyncSession, ids: Collection[int], at: datetime) -> None:
+    """Send it then, not now: its channel's turn has not come. No try was made."""
+    await session.exec(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(due_at=at))
+    await _behind(session, ids, at)
+
+
+async def _behind(session: AsyncSession, ids: Collection[int], at: datetime) -> None:
+    """Let the lines that follow in the same thread wait too: a thread is told in order."""
+    threads = select(OUTBOX.c.release_id).where(OUTBOX.c.id.in_(ids), OUTBOX.c.kind == "line")
     await session.exec(
         update(OUTBOX)
-        .where(OUTBOX.c.id.in_(list(ids)))
-        .values(due_at=at, attempts=OUTBOX.c.attempts + 1)
+        .where(
+            OUTBOX.c.release_id.in_(threads),
+            OUTBOX.c.kind == "line",
+            OUTBOX.c.due_at < at,
+            OUTBOX.c.id > min(ids),
+        )
+        .values(due_at=at)
     )
 
 

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, update
-from sqlalchemy import insert as insert_into
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.releases import Release
+from bot.store.leases import insert_for
+from bot.store.session import changed
 from bot.store.tables import RELEASES, ReleaseRow
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -32,7 +33,8 @@ async def free_id(session: AsyncSession) -> str:
     """Make an id that no release has; longer ones when the short ones get scarce."""
     for length in (4, 4, 4, 5, 5, 6, 8):
         candidate = new_id(length)
-        if await session.get(ReleaseRow, candidate) is None:
+        found = await session.exec(select(RELEASES.c.id).where(RELEASES.c.id == candidate))
+        if found.first() is None:
             return candidate
     raise RuntimeError("no free release id in seven tries")
 
@@ -57,7 +59,11 @@ async def insert(
 ) -> None:
     """Store a new release. `request_key` is the request's own id: one request, one release."""
     row = {"id": release.id, "request_key": request_key, "due_at": due_at, "fence": 0}
-    await _guarded(session, insert_into(RELEASES).values(**row, **_columns(release)), release.id)
+    done = await session.exec(
+        insert_for(session)(RELEASES).values(**row, **_columns(release)).on_conflict_do_nothing()
+    )
+    if not changed(done):
+        raise UnderWayError(release.id)
 
 
 async def update_row(session: AsyncSession, release: Release, due_at: datetime | None) -> None:
@@ -73,17 +79,12 @@ async def update_row(session: AsyncSession, release: Release, due_at: datetime |
     if release.state is not State.QUEUED:
         await session.exec(change)
         return
-    # Only who becomes queued takes a target.
-    await _guarded(session, change, release.id)
-
-
-async def _guarded(session: AsyncSession, statement: Any, release_id: str) -> None:
-    """Run what may meet another release under way; the savepoint lets the transaction go on."""
+    # Only who becomes queued takes a target; the savepoint lets the transaction go on if it can't.
     try:
         async with session.begin_nested():
-            await session.exec(statement)
+            await session.exec(change)
     except IntegrityError as error:
-        raise UnderWayError(release_id) from error
+        raise UnderWayError(release.id) from error
 
 
 async def get(session: AsyncSession, release_id: str) -> Release | None:

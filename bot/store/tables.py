@@ -5,7 +5,7 @@ Changed only by a migration that suits the release still running: expand, migrat
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, Table, Text, text
+from sqlalchemy import BigInteger, Column, Index, Table, Text, text
 from sqlmodel import Field, SQLModel
 
 _UNDER_WAY = text("state IN ('queued', 'running', 'paused', 'rolling_back')")
@@ -208,7 +208,10 @@ class OutboxRow(SQLModel, table=True):
     """A message to deliver: a thread line, a reply to one person, a post to a channel."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_due", "due_at"),)
+    __table_args__ = (
+        Index("ix_outbox_due", "due_at"),
+        Index("ix_outbox_release", "release_id", "kind", "due_at"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=255)
@@ -256,6 +259,82 @@ class JobRow(SQLModel, table=True):
     due: datetime = Field(primary_key=True)
 
 
+class EventRow(SQLModel, table=True):
+    """An event that happened. `seq` is the order in which they did; `body` is its data as JSON."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_release", "release_id"),)
+
+    seq: int | None = Field(default=None, primary_key=True)
+    id: str = Field(unique=True, max_length=64)
+    type: str
+    service: str
+    release_id: str
+    at: datetime
+    body: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One event on its way to one sink: delivered, dead, or due again."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index("ix_deliveries_due", "due_at"),
+        Index("ix_deliveries_order", "sink", "service", "seq"),
+    )
+
+    event_id: str = Field(primary_key=True, max_length=64)
+    sink: str = Field(primary_key=True)
+    seq: int
+    service: str
+    due_at: datetime | None = None
+    attempts: int = 0
+    lease_until: datetime | None = None
+    delivered_at: datetime | None = None
+    dead_at: datetime | None = None
+    error: str | None = None
+
+
+class HostViewRow(SQLModel, table=True):
+    """What GitHub shows of a release: which state is wanted, which was sent. The newest wins."""
+
+    __tablename__ = "host_views"
+    __table_args__ = (Index("ix_host_views_due", "due_at"),)
+
+    release_id: str = Field(primary_key=True)
+    repository: str
+    wanted: int = 1
+    sent: int = 0
+    due_at: datetime | None = None
+    attempts: int = 0
+    lease_until: datetime | None = None
+    deployment_id: int | None = Field(default=None, sa_type=BigInteger)
+    adopted: bool = False
+    """The Deployment is a workflow job's own, which shows its own statuses beside ours."""
+    begun: bool = False
+    """Making a Deployment was begun: a repeat looks for it first."""
+    shown: str | None = None
+    """The Deployment status that GitHub has, as state and description."""
+    plan_shown: str | None = None
+    """The commit status that GitHub has, as commit, state and description."""
+
+
+class NamespaceRow(SQLModel, table=True):
+    """What people said of a namespace in the report of stale environments."""
+
+    __tablename__ = "namespaces"
+
+    cluster: str = Field(primary_key=True)
+    """The kubeconfig context; the empty string is the current one."""
+    name: str = Field(primary_key=True)
+    expires_at: datetime | None = None
+    """Extended until then."""
+    kept_until: datetime | None = None
+    """Called not stale until then."""
+    said_by: str | None = None
+    said_at: datetime | None = None
+
+
 def _table(model: type[SQLModel]) -> Table:
     found: Table = model.__table__  # type: ignore[attr-defined]
     return found
@@ -272,3 +351,5 @@ CARDS, OUTBOX, WEBHOOKS, JOBS = (
     _table(WebhookRow),
     _table(JobRow),
 )
+EVENTS, DELIVERIES = _table(EventRow), _table(DeliveryRow)
+HOST_VIEWS, NAMESPACES = _table(HostViewRow), _table(NamespaceRow)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from bot.domain.catalog import Slot, other_slot
+from bot.domain.catalog import Slot
 from bot.domain.facts import ClusterFact, SlotFact, TrafficFact
 from bot.domain.targets import Target
 from bot.errors import ConflictError, MissingError, PermanentError
-from bot.ports import Clock, Finding, SlotPatch
+from bot.ports import Clock, Finding, Glance, SlotPatch
 from integrations.kubernetes import objects, patches
 from integrations.kubernetes.api import KubeApi
 from integrations.kubernetes.objects import Object
@@ -128,6 +128,17 @@ class KubernetesCluster:
             missing.append(kind)
             return TrafficFact(weights={}, serving={}, accepted=False)
 
+    async def glance(self, target: Target, slot: Slot) -> Glance:
+        """Read the selector or the route, and the slot, in one round where its labels are known."""
+        traffic, fact = await asyncio.gather(self._shares(target), self.look_at_slot(target, slot))
+        return Glance(traffic=traffic, slot=fact)
+
+    async def _shares(self, target: Target) -> TrafficFact:
+        if target.route:
+            return objects.traffic_by_route(await self._route(target), target)
+        service = await self._service(target, target.live_service)
+        return objects.traffic_by_selector(service, target)
+
     async def look_at_traffic(self, target: Target) -> TrafficFact:
         """Read the route or the selector, the ready endpoints, and the preview."""
         if target.route:
@@ -170,13 +181,8 @@ class KubernetesCluster:
             ),
             self._endpoints(target, name),
         )
-        slot = objects.selected_slot(service, label)
-        weights: dict[Slot, int] = {slot: 100, other_slot(slot): 0} if slot else {}
-        return TrafficFact(
-            weights=weights,
-            serving=_by_slot(endpoints, pods, target.slot_label),
-            fence=objects.fence_of(service),
-        )
+        serving = _by_slot(endpoints, pods, label)
+        return objects.traffic_by_selector(service, target).model_copy(update={"serving": serving})
 
     async def _by_route(self, target: Target) -> TrafficFact:
         route, blue, green = await asyncio.gather(
@@ -184,16 +190,8 @@ class KubernetesCluster:
             self._endpoints(target, target.slot_service("blue") or ""),
             self._endpoints(target, target.slot_service("green") or ""),
         )
-        refs = objects.slot_refs(route, target)
-        accepted, rejected = objects.route_accepted(route)
-        return TrafficFact(
-            weights=objects.route_weights(refs),
-            serving={"blue": len(blue), "green": len(green)},
-            accepted=accepted,
-            rejected=rejected,
-            fence=objects.fence_of(route),
-            by_hand={"blue": objects.all_to("blue", refs), "green": objects.all_to("green", refs)},
-        )
+        serving = {"blue": len(blue), "green": len(green)}
+        return objects.traffic_by_route(route, target).model_copy(update={"serving": serving})
 
     async def _rest_there(self, target: Target, missing: list[str]) -> None:
         """Look whether the Services are there that nothing else reads."""

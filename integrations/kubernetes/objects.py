@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.domain.catalog import Slot
-from bot.domain.facts import PodTrouble, SlotFact
+from bot.domain.catalog import Slot, other_slot
+from bot.domain.facts import PodTrouble, SlotFact, TrafficFact
 from bot.domain.targets import Target
 from bot.errors import PermanentError
 
@@ -203,6 +203,27 @@ def selected_slot(service: Object, label: str) -> Slot | None:
     if value == "blue":
         return "blue"
     return "green" if value == "green" else None
+
+
+def traffic_by_selector(service: Object, target: Target) -> TrafficFact:
+    """Read where a Service sends requests; who serves them is not in it."""
+    slot = selected_slot(service, target.slot_label)
+    weights: dict[Slot, int] = {slot: 100, other_slot(slot): 0} if slot else {}
+    return TrafficFact(weights=weights, serving={}, fence=fence_of(service))
+
+
+def traffic_by_route(route: Object, target: Target) -> TrafficFact:
+    """Read where an HTTPRoute sends requests; who serves them is not in it."""
+    refs = slot_refs(route, target)
+    accepted, rejected = route_accepted(route)
+    return TrafficFact(
+        weights=route_weights(refs),
+        serving={},
+        accepted=accepted,
+        rejected=rejected,
+        fence=fence_of(route),
+        by_hand={"blue": all_to("blue", refs), "green": all_to("green", refs)},
+    )
 
 
 Ref = tuple[int, int, Slot, int | None]

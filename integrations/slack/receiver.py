@@ -49,6 +49,8 @@ class SlackReceiver:
         self._bot_user: str | None = None
         self._logged: dict[str, float] = {}
         self._app = AsyncApp(
+            # Without a name Bolt reads the source of every frame above it to find one.
+            name="release-bot",
             signing_secret=signing_secret,
             client=AsyncWebClient(token=token, base_url=base_url.rstrip("/") + "/"),
             process_before_response=True,

@@ -1,62 +1,33 @@
-"""Acknowledging `/release …` over signed HTTP, against a Bolt app at its defaults."""
+"""Acknowledging `/release …` over signed HTTP, against a Bolt app at its defaults.
+
+Both are processes of their own; who asks is in this one.
+"""
 
 import asyncio
+import sys
 from pathlib import Path
 
-from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.async_app import AsyncApp
-
+from tests.bench.bot_process import BotProcess, Process, free_port
 from tests.bench.figures import Figure, quantile
-from tests.tester import ANA, CHANNEL, Bot, World
+from tests.chaos.driver import RealClock
+from tests.tester import ANA, CATALOG, CHANNEL, World
 
 ROUNDS = 300
 
 
-async def _bolt(world: World) -> tuple[web.AppRunner, str]:
-    """The peer: Bolt as its README has it, with a listener that does nothing but ack."""
-    from slack_sdk.web.async_client import AsyncWebClient
-
-    client = AsyncWebClient(token=world.slack.token, base_url=f"{world.slack.url}/api/")
-    app = AsyncApp(signing_secret="shh", client=client)
-
-    @app.command("/release")
-    async def release(ack: object) -> None:
-        await ack()  # type: ignore[operator]
-
-    async def receive(request: web.Request) -> web.Response:
-        answer = await app.async_dispatch(await to_bolt_request(request))
-        found: web.Response = await to_aiohttp_response(answer)
-        return found
-
-    server = web.Application()
-    server.add_routes([web.post("/slack/events", receive)])
-    runner = web.AppRunner(server, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
-
-
 async def measure(folder: Path) -> list[Figure]:
     """Ask both in turn, and compare the times that Slack would see."""
-    world = await World.made()
+    world = await World.made(RealClock())  # type: ignore[arg-type]
     world.seed()
-    bot = await Bot(world, f"sqlite:///{folder}/bot.db", folder).start()
-    ours = world.slack.app.url
-    runner, theirs = await _bolt(world)
-    times: dict[str, list[float]] = {ours: [], theirs: []}
-    for number in range(ROUNDS + 20):
-        for url in (ours, theirs):
-            world.slack.app.url = url
-            reply = await world.slack.app.slash(ANA, "/release", "help", CHANNEL)
-            assert reply.status == 200
-            if number >= 20:
-                times[url].append(reply.seconds * 1000)
-            await asyncio.sleep(0)
-    await runner.cleanup()
-    await bot.app.close()
+    world.slack.rates.on = False
+    bot = BotProcess(world, folder, CATALOG)
+    await bot.start()
+    bolt = await _bolt(world)
+    times = await _asked(world, [bot.url, bolt.url])
+    await bolt.stop()
+    await bot.stop()
     await world.stop()
-    mine, peer = times[ours], times[theirs]
+    mine, peer = times
     return [
         Figure("acknowledge p50, ms", quantile(mine, 0.5), 1000),
         Figure(
@@ -70,3 +41,25 @@ async def measure(folder: Path) -> list[Figure]:
             0.5,
         ),
     ]
+
+
+async def _bolt(world: World) -> Process:
+    port = free_port()
+    api = f"{world.slack.url}/api/"
+    peer = Process(f"http://127.0.0.1:{port}", {})
+    await peer.run(sys.executable, "-m", "tests.bench.bolt_peer", api, world.slack.token, str(port))
+    return peer
+
+
+async def _asked(world: World, urls: list[str]) -> list[list[float]]:
+    """Milliseconds of each answer, the first ones left out."""
+    times: list[list[float]] = [[] for _ in urls]
+    for number in range(ROUNDS + 20):
+        for url, found in zip(urls, times, strict=True):
+            world.slack.app.url = f"{url}/slack/events"
+            reply = await world.slack.app.slash(ANA, "/release", "help", CHANNEL)
+            assert reply.status == 200
+            if number >= 20:
+                found.append(reply.seconds * 1000)
+            await asyncio.sleep(0.02)
+    return times

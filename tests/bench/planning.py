@@ -3,11 +3,15 @@
 from pathlib import Path
 from time import perf_counter
 
+from bot.app import App
 from bot.domain.catalog import Catalog
 from bot.domain.requests import ReleaseRequest
 from bot.engine.queries import Queries
+from bot.settings import Settings
+from integrations.catalog_file import parse_catalog
 from tests.bench.figures import Figure, quantile
-from tests.tester import Bot, World
+from tests.bench.world_process import another_world
+from tests.tester import CATALOG
 
 REQUEST = ReleaseRequest(service="payments", version="v2.1.0", environment="production")
 
@@ -21,21 +25,21 @@ def grown(catalog: Catalog, size: int) -> Catalog:
 
 async def measure(folder: Path) -> list[Figure]:
     """Plan again and again; the first rounds are not counted."""
-    world = await World.made()
-    world.seed()
-    bot = await Bot(world, f"sqlite:///{folder}/bot.db", folder).start()
-    small = bot.app.catalog
+    small = parse_catalog(CATALOG).catalog
     medians = {}
-    for size in (50, 5000):
-        bot.app.catalog = grown(small, size)
-        times = []
-        for _ in range(40):
-            begun = perf_counter()
-            await Queries(bot.app.world).plan(REQUEST, world.clock.now())
-            times.append((perf_counter() - begun) * 1000)
-        medians[size] = quantile(times[10:], 0.5)
-    await bot.app.close()
-    await world.stop()
+    async with another_world(folder) as settings:
+        database = {"database_url": f"sqlite:///{folder}/bot.db", "port": 0}
+        app = App(Settings.model_validate(settings | database), small)
+        await app.start(loops=False)
+        for size in (50, 5000):
+            app.catalog = grown(small, size)
+            times = []
+            for _ in range(40):
+                begun = perf_counter()
+                await Queries(app.world).plan(REQUEST, app.clock.now())
+                times.append((perf_counter() - begun) * 1000)
+            medians[size] = quantile(times[10:], 0.5)
+        await app.stop()
     return [
         Figure("plan with 50 services, ms", medians[50], 50),
         Figure("plan with 5,000 services, ms", medians[5000], 50),

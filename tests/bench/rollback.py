@@ -1,11 +1,17 @@
-"""A click on Roll back to endpoints moved, alone against a bare PATCH, and with 100 under way."""
+"""A click on Roll back to endpoints moved, alone against a bare PATCH, and with 100 under way.
+
+The bot is a process of its own, `release-bot serve`, as it is in production; the simulated systems
+and the person who clicks are in this one.
+"""
 
 import asyncio
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
 
-from bot.app import App, host_time
+from sqlalchemy import update
+
+from bot.app import host_time
 from bot.domain.catalog import Catalog
 from bot.domain.facts import ClusterFact, Facts, Known, Scan, SlotFact, Tag, TagFact, TrafficFact
 from bot.domain.lifecycle import State
@@ -14,19 +20,27 @@ from bot.domain.releases import Progress, Release
 from bot.domain.requests import Asker, ReleaseRequest
 from bot.domain.rules import rules_for
 from bot.domain.targets import target_of
-from bot.settings import Settings
-from bot.store import cards, leases, releases
+from bot.store import leases, releases
+from bot.store.migrate import migrate
+from bot.store.session import Store
+from bot.store.tables import TARGETS
 from integrations.catalog_file import parse_catalog
+from integrations.kubernetes import KubernetesCluster
 from integrations.simulated.kubernetes import seeding
+from tests.bench.bot_process import BotProcess
 from tests.bench.figures import Figure, quantile
 from tests.chaos.driver import RealClock
 from tests.tester import ANA, CATALOG, CHANNEL, World
 
 CLICKS = 60
+ALONE_SECONDS = 0.7
+"""Between two clicks that are to be alone: what the first had to tell has been told."""
 PATIENCE = 60.0
 WARM_SECONDS = 8.0
 SPREAD_SECONDS = 0.05
 BUSY = 100
+FENCE = 7
+"""Fence of the releases that are there at the start."""
 
 
 def named(kind: str, count: int) -> list[str]:
@@ -34,33 +48,34 @@ def named(kind: str, count: int) -> list[str]:
     return [f"{kind}-{number}" for number in range(count)]
 
 
-def with_services(catalog: Catalog, names: list[str]) -> Catalog:
-    """Add copies of `payments` under these names."""
-    model = catalog.services["payments"]
-    more = {
-        name: model.model_copy(update={"image": f"quantivista/{name}:{{version}}"})
+def with_services(text: str, names: list[str]) -> str:
+    """Add services like `payments` under these names to the catalogue's text."""
+    return text + "".join(
+        f'  {name}:\n    image: "quantivista/{name}:{{version}}"\n'
+        '    depends_on: {config: ">=1.9 <3"}\n'
+        "    strategy: {kind: blue-green, traffic: service, watch: 30m}\n"
         for name in names
-    }
-    return catalog.model_copy(update={"services": {**catalog.services, **more}})
+    )
 
 
 class Kit:
     """A bot with its loops running, and services whose releases are live."""
 
-    def __init__(self, world: World, app: App) -> None:
+    def __init__(self, world: World, bot: BotProcess, store: Store, catalog: Catalog) -> None:
         self.world = world
-        self.app = app
+        self.bot = bot
+        self.store = store
+        self.catalog = catalog
+        self.cluster = KubernetesCluster(bot.environment["KUBECONFIG"], RealClock(), seconds=10.0)
 
     @classmethod
     async def start(cls, folder: Path, *, busy: int) -> "Kit":
-        """Seed everything, store the releases, start the loops."""
+        """Seed everything, store the releases, start the bot."""
         world = await World.made(RealClock())  # type: ignore[arg-type]
         world.slack.rates.on = False
         names = named("done", CLICKS) + named("busy", busy)
         # Who is under way stays so until the last click.
-        catalog = with_services(
-            parse_catalog(CATALOG.replace("watch: 30s", "watch: 30m")).catalog, names
-        )
+        text = with_services(CATALOG.replace("watch: 30s", "watch: 30m"), names)
         for name in names:
             image = f"quantivista/{name}:v2.1.0"
             old = f"quantivista/{name}:v2.0.5"
@@ -68,31 +83,20 @@ class Kit:
             seeding.seed_blue_green(
                 world.kubernetes.cluster, "production", name, image, live="green", other_image=old
             )
-        config = world.kubernetes.kubeconfig(folder / "kubeconfig", ["main"])
-        settings = Settings.model_validate(
-            {
-                "slack_bot_token": world.slack.token,
-                "slack_signing_secret": "shh",
-                "slack_api_url": f"{world.slack.url}/api/",
-                "github_token": "t",
-                "github_api_url": world.github.url,
-                "kubeconfig": str(config),
-                "database_url": f"sqlite:///{folder}/bot.db",
-                "port": 0,
-            }
-        )
-        app = App(settings, catalog)
-        await app.start()
-        world.slack.app.url = f"{app.url}/slack/events"
-        kit = cls(world, app)
+            # The release whose traffic this is has left its mark.
+            mark = {"metadata": {"annotations": {"release-bot/fence": f"{FENCE}"}}}
+            world.kubernetes.cluster.edit("services", "production", name, mark)
+        bot = BotProcess(world, folder, text)
+        kit = cls(world, bot, Store(bot.environment["DATABASE_URL"]), parse_catalog(text).catalog)
+        await migrate(kit.store)
         for name in names:
             await kit._store(name, live=name.startswith("done"))
-        await asyncio.sleep(1.0)
+        await bot.start()
         return kit
 
     async def _store(self, name: str, *, live: bool) -> None:
         request = ReleaseRequest(service=name, version="v2.1.0", environment="production")
-        rules = rules_for(self.app.catalog, name, "production")
+        rules = rules_for(self.catalog, name, "production")
         now = host_time()
         plan = build_plan(request, rules, _facts(name))
         assert plan is not None
@@ -112,15 +116,14 @@ class Kit:
             window_until=now + timedelta(hours=1) if live else None,
             progress=Progress(step=bake, since=now, moved=True, weight=100),
         )
-        async with self.app.store.write() as session:
+        async with self.store.write() as session:
             await releases.insert(session, release, name, None if live else now + _spread(name))
             await leases.ensure_target(session, name, "production")
-            if live:
-                await cards.want(session, release.id, CHANNEL, now, urgent=True)
+            await session.exec(update(TARGETS).values(fence=FENCE))
 
     async def click_to_moved(self, name: str) -> float:
         """Milliseconds from the click until the endpoints are those of blue."""
-        ts = await self._card(release_id(name))
+        ts = self.world.slack.space.roots(CHANNEL)[0].ts
         begun = perf_counter()
         reply = await self.world.slack.app.click(
             ANA, CHANNEL, ts, "release:rollback", release_id(name)
@@ -138,17 +141,17 @@ class Kit:
                 await asyncio.sleep(0.05)
 
     async def _undone(self, release: str) -> bool:
-        async with self.app.store.read() as session:
+        async with self.store.read() as session:
             found = await releases.get(session, release)
         return found is not None and found.undone_by is not None
 
     async def patch_to_moved(self, name: str) -> float:
         """Milliseconds from a bare PATCH by the same client until the endpoints followed."""
-        target = target_of(self.app.catalog, name, "production")
-        seen = await self.app.kubernetes.look_at_traffic(target)
+        target = target_of(self.catalog, name, "production")
+        seen = await self.cluster.look_at_traffic(target)
         begun = perf_counter()
-        await self.app.kubernetes.shift(
-            target, seen, {"blue": 100, "green": 0}, fence=0, release="bare"
+        await self.cluster.shift(
+            target, seen, {"blue": 100, "green": 0}, fence=FENCE + 1, release="bare"
         )
         await self._moved(name, "blue")
         return (perf_counter() - begun) * 1000
@@ -164,24 +167,11 @@ class Kit:
         pods = cluster.endpoints("production", service)
         return bool(pods) and all(f"-{slot}-" in pod for pod in pods)
 
-    async def _card(self, release: str) -> str:
-        while True:
-            for message in self.world.slack.space.roots(CHANNEL):
-                if message.text.split("\n")[0].endswith(release):
-                    return message.ts
-            async with self.app.store.read() as session:
-                card = await cards.get(session, release)
-            if card is not None and card.ts is not None:
-                return card.ts
-            # Slack takes one message a second a channel; any message will do for a click.
-            roots = self.world.slack.space.roots(CHANNEL)
-            if roots:
-                return roots[0].ts
-            await asyncio.sleep(0.05)
-
     async def stop(self) -> None:
         """Stop the bot, then the world."""
-        await self.app.stop()
+        await self.bot.stop()
+        await self.cluster.close()
+        await self.store.close()
         await self.world.stop()
 
 
@@ -227,7 +217,7 @@ async def measure(folder: Path) -> list[Figure]:
     for number in range(half):
         clicks.append(await alone.click_to_moved(f"done-{number}"))
         patches.append(await alone.patch_to_moved(f"done-{half + number}"))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(ALONE_SECONDS)
     await alone.stop()
     busy = await Kit.start(folder / "busy", busy=BUSY)
     # All of them were stored at once; let them find their own times.

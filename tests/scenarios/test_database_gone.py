@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import fresh_database
 from tests.tester import ANA, BEN, CHANNEL, Bot, World
 
 
+@pytest.mark.long
 async def test_a_server_that_stops_and_comes_back_loses_nothing(
     world: World, own_postgres: Any, tmp_path: Path
 ) -> None:
@@ -36,6 +39,7 @@ async def test_a_server_that_stops_and_comes_back_loses_nothing(
     await bot.finish()
 
 
+@pytest.mark.long
 async def test_it_stops_under_way_and_the_loops_live_on(
     world: World, own_postgres: Any, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ and the release is held. On the way back it moves from whatever is there: all tr
 version is the safe state, and a person or a failing pod asked for it.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -23,25 +22,34 @@ ALL = 100
 
 async def run(work: Work) -> Outcome:
     """Look, move if needed, confirm by endpoints or by the route's conditions."""
-    traffic, slot = await _look(work)
+    want = shares(work.step.slot, work.step.weight or 0)
+    if not work.forward and work.progress.note is None:
+        stop = await _move_at_once(work, want)
+        if stop:
+            return stop
+    traffic = await work.world.cluster.look_at_traffic(work.plan.target)
     newer = work.newer_mark("What carries the traffic", traffic.fence)
     if newer:
         return newer
-    want = shares(work.step.slot, work.step.weight or 0)
     if dict(traffic.weights) != want:
-        stop = _may_move(work, traffic) or await _slot_not_ready(work, slot)
+        stop = _may_move(work, traffic) or await _slot_not_ready(work, None)
         if stop:
             return stop
-        traffic = await _move(work, traffic, want)
+        await _move(work, traffic, want)
+        traffic = await work.world.cluster.look_at_traffic(work.plan.target)
     return await _confirm(work, traffic, want)
 
 
-async def _look(work: Work) -> tuple[TrafficFact, SlotFact | None]:
-    """Read what carries the traffic; on a way back that begins, the slot with it: it is urgent."""
-    traffic = work.world.cluster.look_at_traffic(work.plan.target)
-    if work.forward or work.progress.note is not None:
-        return await traffic, None
-    return await asyncio.gather(traffic, work.look_at(work.step.slot))
+async def _move_at_once(work: Work, want: Mapping[Slot, int]) -> Outcome | None:
+    """Begin a way back with a glance: who serves is read when the traffic has moved."""
+    glance = await work.glance()
+    newer = work.newer_mark("What carries the traffic", glance.traffic.fence)
+    if newer or dict(glance.traffic.weights) == want:
+        return newer
+    stop = await _slot_not_ready(work, glance.slot)
+    if stop is None:
+        await _move(work, glance.traffic, want)
+    return stop
 
 
 def shares(slot: Slot, weight: int) -> dict[Slot, int]:
@@ -87,13 +95,12 @@ def _old_slot_gone(work: Work, slot: SlotFact) -> Failed | None:
     return None
 
 
-async def _move(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> TrafficFact:
+async def _move(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> None:
     cluster, target = work.world.cluster, work.plan.target
     about = f"traffic from {written(traffic.weights)} to {written(want)}"
     await work.intend(TRAFFIC, about=about, moved=work.forward)
     await cluster.shift(target, traffic, want, fence=work.lease.fence, release=work.release.id)
     await work.record(TRAFFIC, written(want))
-    return await cluster.look_at_traffic(target)
 
 
 async def _confirm(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> Outcome:

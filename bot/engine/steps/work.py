@@ -10,8 +10,10 @@ from bot.domain.plans import Plan, PlanStep
 from bot.domain.reasons import Reason
 from bot.domain.releases import Progress, Release
 from bot.engine import effects
+from bot.engine.effects import HeadStart
 from bot.engine.record import advance
 from bot.engine.world import World
+from bot.ports import Glance
 from bot.store import intents, leases
 from bot.store.intents import Intent
 from bot.store.leases import Lease
@@ -28,8 +30,8 @@ class Work:
     release: Release
     plan: Plan
     step: PlanStep
-    intended: frozenset[str] = frozenset()
-    """Effects that the decision which began this wrote down already, under this same lease."""
+    head_start: HeadStart | None = None
+    """What the decision which began this did already, under this same lease."""
     said: list[str] = field(default_factory=list)
     """Lines for the thread that an effect earned before the step was done."""
 
@@ -74,7 +76,7 @@ class Work:
 
     async def intend(self, name: str, *, about: str, moved: bool = False) -> Intent:
         """Write down what is about to be done. Raises StaleLeaseError if it is not ours to do."""
-        if name in self.intended:
+        if self.head_start and name in self.head_start.intended:
             return Intent(release_id=self.release.id, effect=self.effect(name), at=self.now)
         changed = self.release
         if moved and not self.progress.moved:
@@ -105,6 +107,11 @@ class Work:
     async def look_at(self, slot: Slot) -> SlotFact:
         """Read one slot from the cluster."""
         return await self.world.cluster.look_at_slot(self.plan.target, slot)
+
+    async def glance(self) -> Glance:
+        """Read what a way back needs first; a look that began with the click is as good."""
+        early = await self.head_start.glance() if self.head_start else None
+        return early or await self.world.cluster.glance(self.plan.target, self.step.slot)
 
     def newer_mark(self, what: str, fence: int | None) -> Held | None:
         """Hold where an object bears a fence from the future: the database is an old backup."""

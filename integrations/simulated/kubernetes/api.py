@@ -101,11 +101,12 @@ class SimulatedKubernetes(SimulatedServer):
         self.check_allowed("list", "endpointslices", namespace)
         wanted = parse_selector(request.query.get("labelSelector", ""))
         name = wanted.get("kubernetes.io/service-name")
-        services = [
-            service
-            for service in self.cluster.objects.list("services", namespace)
-            if name in (None, service["metadata"]["name"])
-        ]
+        objects = self.cluster.objects
+        services = (
+            objects.list("services", namespace)
+            if name is None
+            else filter(None, [objects.find("services", namespace, name)])
+        )
         items = [self.cluster.slice_of(namespace, service) for service in services]
         return _listed("EndpointSliceList", self.cluster, items)
 

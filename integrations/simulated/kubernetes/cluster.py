@@ -8,6 +8,7 @@ import copy
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,6 +50,8 @@ class Cluster:
         self._changed: dict[tuple[str, str, str], tuple[datetime, int]] = {}
         self._shown: dict[tuple[str, str], tuple[str, ...]] = {}
         self._differs: dict[tuple[str, str], datetime] = {}
+        self._digests: dict[tuple[str, str], tuple[Object, str]] = {}
+        self._owners: dict[tuple[str, frozenset[tuple[str, str]]], list[str]] = {}
         self._serial = 0
 
     # Faults on demand.
@@ -75,6 +78,7 @@ class Cluster:
         self.objects.put(kind, namespace, made)
         self._note_change(kind, namespace, made)
         if kind == "deployments":
+            self._owners.clear()
             self._reconcile(namespace, made)
         return made
 
@@ -84,7 +88,7 @@ class Cluster:
         """Store a changed object, if a real server would."""
         before = self.objects.get(kind, namespace, name)
         check_changed(kind, before, after)
-        self._freeze_endpoints(namespace)
+        self._freeze_endpoints(kind, namespace, name)
         changed_spec = before["spec"] != after["spec"]
         self.objects.put(kind, namespace, after)
         if changed_spec:
@@ -110,6 +114,7 @@ class Cluster:
         """Delete an object."""
         item = self.objects.remove(kind, namespace, name)
         self._pods.pop((namespace, name), None)
+        self._owners.clear()
         self.effects.append(Effect(self.now(), "delete", kind, namespace, name, item, None))
         return item
 
@@ -136,7 +141,7 @@ class Cluster:
         name = deployment["metadata"]["name"]
         spec, pods = deployment["spec"], self._pods.setdefault((namespace, name), [])
         wanted = int(spec.get("replicas", 1))
-        current = _template_hash(spec["template"])
+        current = self._digest(namespace, deployment)
         fresh = [pod for pod in pods if pod.template == current]
         missing = range(wanted - len(fresh))
         fresh += [self._new_pod(name, spec["template"], current) for _ in missing]
@@ -148,6 +153,14 @@ class Cluster:
             kept = [pod for pod in pods if pod.template != current][:wanted] + fresh
         self._pods[namespace, name] = kept
         return kept
+
+    def _digest(self, namespace: str, deployment: Object) -> str:
+        """Hash the template, once: a stored object is replaced and never changed."""
+        key, template = (namespace, deployment["metadata"]["name"]), deployment["spec"]["template"]
+        known = self._digests.get(key)
+        if known is None or known[0] is not template:
+            known = self._digests[key] = (template, _template_hash(template))
+        return known[1]
 
     def _new_pod(self, deployment: str, template: Object, digest: str) -> Pod:
         self._serial += 1
@@ -175,19 +188,29 @@ class Cluster:
     def pods(self, namespace: str, selector: dict[str, str] | None) -> list[tuple[str, Pod]]:
         """List pods with the name of their Deployment; no selector: all."""
         found: list[tuple[str, Pod]] = []
-        for deployment in self.objects.list("deployments", namespace):
-            labels = deployment["spec"]["template"]["metadata"]["labels"]
-            # Old pods may carry other labels than the template, but never another selector.
-            own = deployment["spec"]["selector"]["matchLabels"]
-            if selector and any(labels.get(k, v) != v for k, v in selector.items() if k in own):
-                continue
-            name = deployment["metadata"]["name"]
+        for name in self._owning(namespace, selector or {}):
+            deployment = self.objects.get("deployments", namespace, name)
             found += [
                 (name, pod)
                 for pod in self._reconcile(namespace, deployment)
                 if selector is None or selects(selector, pod.labels)
             ]
         return found
+
+    def _owning(self, namespace: str, selector: dict[str, str]) -> list[str]:
+        """Name the Deployments whose pods such a selector may match.
+
+        Pods may carry other labels than today's template, but a Deployment's own selector never
+        changes: what contradicts it matches none of them, and the answer is good for long.
+        """
+        key = (namespace, frozenset(selector.items()))
+        if key not in self._owners:
+            self._owners[key] = [
+                item["metadata"]["name"]
+                for item in self.objects.list("deployments", namespace)
+                if _agree(selector, item["spec"]["selector"]["matchLabels"])
+            ]
+        return self._owners[key]
 
     def pod_objects(self, namespace: str, selector: dict[str, str] | None) -> list[Object]:
         """List pods as the API writes them."""
@@ -203,7 +226,7 @@ class Cluster:
         """Compute a Deployment's status; truthful at every moment."""
         now, name = self.now(), item["metadata"]["name"]
         pods = self._reconcile(namespace, item)
-        current = _template_hash(item["spec"]["template"])
+        current = self._digest(namespace, item)
         ready = [pod for pod in pods if self.health(pod, now).ready]
         updated = [pod for pod in pods if pod.template == current]
         changed_at, generation = self._changed["deployments", namespace, name]
@@ -268,12 +291,23 @@ class Cluster:
         pods = self.pods(namespace, selector)
         return tuple(pod.name for _, pod in pods if self.health(pod, now).ready)
 
-    def _freeze_endpoints(self, namespace: str) -> None:
+    def _freeze_endpoints(self, kind: str, namespace: str, name: str) -> None:
         """Before a change: what is shown now stays shown until the lag is over."""
-        for (space, name), _ in list(self._shown.items()):
-            service = self.objects.find("services", namespace, name)
-            if space == namespace and service is not None:
+        for service in self._moved_by(kind, namespace, name):
+            if (namespace, service["metadata"]["name"]) in self._shown:
                 self.endpoints(namespace, service)
+
+    def _moved_by(self, kind: str, namespace: str, name: str) -> Iterable[Object]:
+        """List the Services whose endpoints a change of that object may move."""
+        if kind == "services":
+            return [self.objects.get(kind, namespace, name)]
+        if kind != "deployments":
+            return []
+        return [
+            service
+            for service in self.objects.list("services", namespace)
+            if name in self._owning(namespace, service["spec"].get("selector") or {})
+        ]
 
     def endpoints(self, namespace: str, service: Object) -> tuple[str, ...]:
         """Names of the ready pods behind a Service, as its EndpointSlices show them."""
@@ -317,6 +351,10 @@ class Cluster:
 def _template_hash(template: Object) -> str:
     text = json.dumps(template, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _agree(one: dict[str, str], other: dict[str, str]) -> bool:
+    return all(other.get(key, value) == value for key, value in one.items())
 
 
 def _condition(kind: str, generation: int, problem: str | None) -> Object:

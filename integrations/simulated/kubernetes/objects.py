@@ -110,7 +110,7 @@ def patched(item: Object, content_type: str, body: Any) -> Object:
 
 def _json_patched(item: Object, operations: Any) -> Object:
     try:
-        done: Object = jsonpatch.apply_patch(item, operations)
+        done: Object = jsonpatch.apply_patch(item, operations, in_place=True)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError) as error:
         message = "the server rejected our request due to an error in our request"
         raise ApiError(422, "Invalid", message) from error
