@@ -51,8 +51,6 @@ class Rollbacks(Deciding):
         early = await self._looking(release)
 
         async def store(session: Session) -> HeadStart | None:
-            if await releases.by_request(session, self._key):
-                return None
             new_id = await releases.free_id(session)
             lease = await self._taken(session, new_id, place)
             undone = await self._locked(session, release_id)
@@ -63,8 +61,8 @@ class Rollbacks(Deciding):
                 await releases.insert(session, rollback, self._key, self._now)
             except releases.UnderWayError:
                 raise refusals.under_way(undone) from None
-            await cards.want(session, rollback.id, self._asker.channel, self._now, urgent=True)
-            await cards.want(session, undone.id, undone.asker.channel, self._now, urgent=True)
+            shown = [(r.id, r.asker.channel) for r in (rollback, undone)]
+            await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)

@@ -1,6 +1,6 @@
 """Live cards: which version of each is wanted and which was sent. The newest state wins."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import update
@@ -15,19 +15,17 @@ async def want(
     session: AsyncSession, release_id: str, channel: str, now: datetime, *, urgent: bool
 ) -> None:
     """Ask for the card to be drawn anew. `urgent`: a person waits for it (they clicked)."""
-    insert = insert_for(session)
+    await want_all(session, [(release_id, channel)], now, urgent=urgent)
+
+
+async def want_all(
+    session: AsyncSession, places: Iterable[tuple[str, str]], now: datetime, *, urgent: bool
+) -> None:
+    """Ask for several cards, each as release id and channel."""
+    new = {"wanted": 1, "sent": 0, "due_at": now, "urgent": True, "attempts": 0, "posting": 0}
     await session.exec(
-        insert(CARDS)
-        .values(
-            release_id=release_id,
-            channel=channel,
-            wanted=1,
-            sent=0,
-            due_at=now,
-            urgent=True,
-            attempts=0,
-            posting=0,
-        )
+        insert_for(session)(CARDS)
+        .values([{"release_id": name, "channel": channel, **new} for name, channel in places])
         .on_conflict_do_update(
             index_elements=["release_id"],
             set_={

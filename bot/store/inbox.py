@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 from sqlalchemy import or_, update
 from sqlmodel import col, func, select
@@ -25,19 +27,22 @@ async def insert(
 
     `taken`: real time at which this process takes it up itself, in the same write.
     """
-    done = await session.exec(
-        insert_for(session)(INBOX)
-        .values(
-            key=invocation.key,
-            body=invocation.model_dump_json(),
-            received_at=now,
-            due_at=now,
-            attempts=0 if taken is None else 1,
-            lease_until=None if taken is None else taken + WORK,
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "key": invocation.key,
+        "body": invocation.model_dump_json(),
+        "received_at": now,
+        "due_at": now,
+        "attempts": 0 if taken is None else 1,
+        "lease_until": None if taken is None else taken + WORK,
+    }
+    done = await session.exec(_once(insert_for(session)), params=row)
     return bool(changed(done))
+
+
+@cache
+def _once(insert: Any) -> Any:
+    """Build the statement once: on the way of an ack that is a third of what it costs."""
+    return insert(INBOX).on_conflict_do_nothing()
 
 
 async def claim(

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import update
 from sqlmodel import col, func, select
@@ -38,12 +38,12 @@ async def put(  # noqa: PLR0913 - an address has these parts
 
     A line waits at least as long as the lines before it in its thread.
     """
-    due_at = now
+    due_at: Any = now
     if kind == "line":
-        waiting = await session.exec(
-            select(func.max(OutboxRow.due_at)).where(OutboxRow.release_id == release_id)
+        waiting = select(func.max(OUTBOX.c.due_at)).where(
+            OUTBOX.c.release_id == release_id, OUTBOX.c.due_at > now
         )
-        due_at = max(now, waiting.one() or now)
+        due_at = func.coalesce(waiting.scalar_subquery(), now)
     await session.exec(
         insert_for(session)(OUTBOX)
         .values(

@@ -79,18 +79,25 @@ class Store:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that commits at the end of the block, or not at all."""
-        async with (
-            _translated(),
-            AsyncSession(self._writer, expire_on_commit=False) as session,
-            session.begin(),
-        ):
+        async with _translated(), self._session(self._writer) as session:
             yield session
+            await session.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that only reads."""
-        async with _translated(), AsyncSession(self._reader, expire_on_commit=False) as session:
+        async with _translated(), self._session(self._reader) as session:
             yield session
+
+    @asynccontextmanager
+    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+        """Open a session; what was not committed at its end is rolled back."""
+        session = AsyncSession(engine, expire_on_commit=False)
+        try:
+            yield session
+        finally:
+            # On SQLite closing never waits, so nothing can cut it short; elsewhere a task does it.
+            await (session.close() if self.is_sqlite else asyncio.shield(session.close()))
 
     async def server_time(self) -> datetime:
         """Ask a PostgreSQL server for its time. SQLite has none of its own: don't ask."""

@@ -129,9 +129,19 @@ class KubernetesCluster:
             return TrafficFact(weights={}, serving={}, accepted=False)
 
     async def glance(self, target: Target, slot: Slot) -> Glance:
-        """Read the selector or the route, and the slot, in one round where its labels are known."""
-        traffic, fact = await asyncio.gather(self._shares(target), self.look_at_slot(target, slot))
+        """Read the selector or the route, and the slot, in one round."""
+        traffic, fact = await asyncio.gather(
+            self._shares(target), self._slot_at_a_glance(target, slot)
+        )
         return Glance(traffic=traffic, slot=fact)
+
+    async def _slot_at_a_glance(self, target: Target, slot: Slot) -> SlotFact:
+        """Read a slot without its pods, where the Deployment itself says that it is whole."""
+        try:
+            deployment = await self._deployment(target, slot)
+        except MissingError:
+            return SlotFact(slot=slot, exists=False)
+        return objects.whole_slot(slot, target, deployment) or await self.look_at_slot(target, slot)
 
     async def _shares(self, target: Target) -> TrafficFact:
         if target.route:

@@ -108,6 +108,18 @@ def slot_fact(slot: Slot, target: Target, deployment: Object, pods: Iterable[Obj
     )
 
 
+def whole_slot(slot: Slot, target: Target, deployment: Object) -> SlotFact | None:
+    """Read a slot whose Deployment counts all of its pods as updated and available; else None.
+
+    Then `availableReplicas` is the number of ready pods of the present template, and the pods
+    themselves would tell nothing more.
+    """
+    fact = slot_fact(slot, target, deployment, ())
+    if not fact.rolled_out or not fact.available:
+        return None
+    return fact.model_copy(update={"ready": fact.available})
+
+
 def rolled_out(deployment: Object, wanted: int) -> bool:
     """Complete as `kubectl rollout status` sees it."""
     status = deployment.get("status") or {}
