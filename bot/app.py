@@ -37,7 +37,7 @@ from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
 from integrations.scheduler import Scheduler
-from integrations.slack import SlackChat, SlackReceiver
+from integrations.slack import SlackChat, SlackReceiver, SlackSocket
 
 log = structlog.get_logger()
 
@@ -104,28 +104,38 @@ class App:
         self.health = ProcessHealth(self.world, lambda: self.github.remaining)
         self.scheduler = Scheduler()
         self._receiver = self._slack_receiver()
+        self.socket = self._slack_socket()
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
+        self._sockets: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self.url = ""
 
     def _slack_receiver(self) -> SlackReceiver | None:
         secret = revealed(self.settings.slack_signing_secret)
-        if secret is None:
+        if secret is None and self.settings.slack_app_token is None:
             return None
         return SlackReceiver(
             self.inbox,
-            signing_secret=secret,
+            signing_secret=secret or "",
             token=revealed(self.settings.slack_bot_token) or "unset",
             team=self.catalog.slack.team,
             base_url=self.settings.slack_api_url,
             command=self.settings.slack_command,
         )
 
+    def _slack_socket(self) -> SlackSocket | None:
+        token = revealed(self.settings.slack_app_token)
+        if token is None or self._receiver is None:
+            return None
+        return SlackSocket(
+            self._receiver.bolt, app_token=token, base_url=self.settings.slack_api_url
+        )
+
     def routes(self) -> list[web.RouteDef]:
         """Routes of the receivers that are configured; without a secret there is no route."""
         found = []
-        if self._receiver is not None:
+        if self._receiver is not None and self.settings.slack_signing_secret is not None:
             found.append(self._receiver.route())
         secret = revealed(self.settings.github_webhook_secret)
         if secret is not None:
@@ -154,6 +164,8 @@ class App:
             if self._server_clock is not None:
                 self._run(self._keep_time(self._server_clock))
             self.scheduler.start(housekeeping(self.world))
+        if self.socket is not None:
+            self._sockets = self._run(self.socket.run())
         log.info("listening", url=self.url, slack=self._receiver is not None)
 
     def _run(self, *work: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
@@ -197,6 +209,9 @@ class App:
     async def stop(self) -> None:
         """Stop taking requests, finish the effects under way, give the leases back."""
         self.scheduler.stop()
+        for connections in self._sockets:
+            connections.cancel()
+        await asyncio.gather(*self._sockets, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
         for wake in (self.world.commands, self.world.work, self.world.mail):

@@ -163,17 +163,20 @@ class Bot:
     limits: Limits = field(default_factory=lambda: QUICK)
     wrap: Wrap | None = None
     io_seconds: float = 2.0
+    by_socket: bool = False
+    """Socket Mode, and nothing that comes inward: no webhooks either."""
     app: App = field(init=False)
 
     async def start(self) -> "Bot":
         kubeconfig = self.world.kubernetes.kubeconfig(self.folder / "kubeconfig", ["main"])
         settings = Settings(
             slack_bot_token=self.world.slack.token,
-            slack_signing_secret="shh",
+            slack_app_token=self.world.slack.app_token if self.by_socket else None,
+            slack_signing_secret=None if self.by_socket else "shh",
             slack_api_url=f"{self.world.slack.url}/api/",
             github_token="t",
             github_api_url=self.world.github.url,
-            github_webhook_secret="hook",
+            github_webhook_secret=None if self.by_socket else "hook",
             kubeconfig=str(kubeconfig),
             database_url=self.database,
             port=0,
@@ -189,9 +192,19 @@ class Bot:
         )
         await self.app.start(loops=False)
         self.world.slack.app.url = f"{self.app.url}/slack/events"
+        if self.by_socket:
+            await self._connected()
+            return self
         hooks = self.world.github.hooks
         hooks.url, hooks.secret = f"{self.app.url}/github/webhooks", "hook"
         return self
+
+    async def _connected(self, connections: int = 2) -> None:
+        """Wait, in real time, until the bot has opened its connections to Slack."""
+        self.world.slack.app.by_socket = True
+        async with asyncio.timeout(10):
+            while len(self.world.slack.app.sockets.open) < connections:  # noqa: ASYNC110 - no bell
+                await asyncio.sleep(0.01)
 
     async def crashes_and_restarts(self) -> None:
         """Drop the process as it is, and start another on the same database."""
@@ -204,6 +217,9 @@ class Bot:
         runner = self.app._runner
         if runner is not None:
             await runner.cleanup()
+        for connections in self.app._sockets:
+            connections.cancel()
+        await asyncio.gather(*self.app._sockets, return_exceptions=True)
         tasks = [*self.app.reconciler._at_work.values(), *self.app.reconciler._back.values()]
         for task in [*tasks, *self.app.inbox._at_work]:
             task.cancel()

@@ -2,5 +2,6 @@
 
 from integrations.slack.chat import SlackChat
 from integrations.slack.receiver import SlackReceiver
+from integrations.slack.socket import SlackSocket
 
-__all__ = ["SlackChat", "SlackReceiver"]
+__all__ = ["SlackChat", "SlackReceiver", "SlackSocket"]

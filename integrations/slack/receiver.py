@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.ports import Intake, Invocation
@@ -27,6 +28,9 @@ _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 _MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>\s*")
 QUIET_SECONDS = 60.0
 """How long a refusal of the same kind is not logged again."""
+
+SHAPE_ERRORS = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+"""What reading a body raises that is not as Slack documents it."""
 
 Ack = Callable[..., Awaitable[Any]]
 
@@ -57,7 +61,13 @@ class SlackReceiver:
             authorize=self._authorized(token, team),
             logger=None,
         )
+        self._app.error(self._malformed)
         self._listen(command)
+
+    @property
+    def bolt(self) -> AsyncApp:
+        """The Bolt app: Socket Mode hands it what comes in by another way."""
+        return self._app
 
     def knows_itself(self, bot_user: str) -> None:
         """Take the bot's own user id, once Slack has said it."""
@@ -147,6 +157,13 @@ class SlackReceiver:
     def _foreign(self, team: str | None) -> bool:
         return self._team is not None and team is not None and team != self._team
 
+    async def _malformed(self, error: Exception) -> BoltResponse:
+        """Refuse a body that was signed and still has not the shape that Slack documents."""
+        if not isinstance(error, SHAPE_ERRORS):
+            raise error
+        self._warn(400, f"the body has no known shape ({type(error).__name__})")
+        return BoltResponse(status=400, body='{"error": "the body has no known shape"}')
+
     async def _accept(self, ack: Ack, invocation: Invocation) -> None:
         reply = await self._intake.accept(invocation)
         if reply.text is not None and invocation.kind == "command":
@@ -180,8 +197,7 @@ class SlackReceiver:
         try:
             sent = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)
             answer = await self._app.async_dispatch(sent)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            # A body that was signed and still has not the shape that Slack documents.
+        except SHAPE_ERRORS as error:
             return self._refuse(400, f"the body has no known shape ({type(error).__name__})")
         if answer.status == 401:  # noqa: PLR2004 - HTTP
             return self._refuse(401, "the signature is wrong or too old")
@@ -200,11 +216,14 @@ class SlackReceiver:
         return None if _SIGNATURE.fullmatch(signature) else "there is no valid signature"
 
     def _refuse(self, status: int, why: str) -> web.Response:
+        self._warn(status, why)
+        return web.json_response({"error": why}, status=status)
+
+    def _warn(self, status: int, why: str) -> None:
         now = monotonic()
         if now - self._logged.get(why, -QUIET_SECONDS) >= QUIET_SECONDS:
             self._logged[why] = now
             log.warning("slack_request_refused", status=status, why=why)
-        return web.json_response({"error": why}, status=status)
 
 
 async def _nothing(ack: Ack) -> None:

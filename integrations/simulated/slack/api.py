@@ -27,10 +27,12 @@ class SimulatedSlack(SimulatedServer):
         *,
         signing_secret: str,
         bot_token: str = "xoxb-simulated",
+        app_token: str = "xapp-simulated",
         team: str = "T123",
     ) -> None:
         super().__init__(now, sleep)
         self.token = bot_token
+        self.app_token = app_token
         self.space = Workspace(team)
         self.rates = Rates()
         self.app = AppSide(self.space, now, signing_secret)
@@ -53,6 +55,7 @@ class SimulatedSlack(SimulatedServer):
         return [
             web.post("/api/{method}", self._method),
             web.get("/api/{method}", self._method),
+            web.get("/_socket", self.app.sockets.handle),
             web.get("/_client/news", self._news),
             web.post("/_client/say", self._say),
             web.post("/_client/click", self._click),
@@ -62,6 +65,8 @@ class SimulatedSlack(SimulatedServer):
         method = request.match_info["method"]
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         headers = {"x-oauth-scopes": SCOPES}
+        if method == "apps.connections.open":
+            return self._open_connection(given)
         if given != self.token:
             return web.json_response({"ok": False, "error": "invalid_auth"}, headers=headers)
         args = await _arguments(request)
@@ -84,6 +89,15 @@ class SimulatedSlack(SimulatedServer):
             late = {"Retry-After": str(int(answer + 0.999))}
             return web.json_response(body, status=429, headers=headers | late)
         return web.json_response({"ok": True, **answer}, headers=headers)
+
+    def _open_connection(self, given: str) -> web.Response:
+        """Socket Mode: give an app that shows its app-level token an address to connect to."""
+        self.calls.append(("apps.connections.open", {}))
+        if given != self.app_token:
+            return web.json_response({"ok": False, "error": "invalid_auth"})
+        ticket = self.app.sockets.ticket()
+        url = self.url.replace("http://", "ws://")
+        return web.json_response({"ok": True, "url": f"{url}/_socket?ticket={ticket}"})
 
     def _auth_test(self, _args: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -1,4 +1,7 @@
-"""Slack's side towards the bot's app: slash commands, clicks and events, signed as Slack does."""
+"""Slack's side towards the bot's app: slash commands, clicks and events, signed as Slack does.
+
+An app that has connected by Socket Mode gets them there, any other one at its request URL.
+"""
 
 import hashlib
 import hmac
@@ -12,6 +15,7 @@ import aiohttp
 
 from integrations.simulated.server import Now
 from integrations.simulated.slack.messages import Message
+from integrations.simulated.slack.sockets import Sockets
 from integrations.simulated.slack.workspace import Workspace, as_object
 
 SLOWEST = 3.0
@@ -36,6 +40,9 @@ class AppSide:
         self._secret = secret
         self._serial = 0
         self._session: aiohttp.ClientSession | None = None
+        self.sockets = Sockets()
+        self.by_socket = False
+        """Whether the app has Socket Mode switched on: then Slack asks no URL."""
         self.url = ""
         self.last: tuple[bytes, dict[str, str]] | None = None
         """Body and headers of the last request, to be sent again."""
@@ -51,6 +58,7 @@ class AppSide:
     ) -> AppReply:
         """Send a slash command; an answer in its body is shown to that person only."""
         reply = await self._form(
+            "slash_commands",
             {
                 "token": "deprecated",
                 "team_id": team or self._space.team,
@@ -65,7 +73,7 @@ class AppSide:
                 "is_enterprise_install": "false",
                 "response_url": "http://127.0.0.1:9/response",
                 "trigger_id": self._id("trigger"),
-            }
+            },
         )
         self._show(user, channel, reply)
         return reply
@@ -98,7 +106,9 @@ class AppSide:
             "response_url": "http://127.0.0.1:9/response",
             "actions": [action | {"action_ts": f"{time.time():.6f}", "block_id": "b1"}],
         }
-        return await self._form({"payload": json.dumps(payload)})
+        if self.by_socket:
+            return await self._by_socket("interactive", payload)
+        return await self._form("interactive", {"payload": json.dumps(payload)})
 
     async def mention(
         self, user: str, channel: str, text: str, thread: str | None = None
@@ -135,7 +145,17 @@ class AppSide:
             "event_time": int(time.time()),
             "authorizations": [{"team_id": self._space.team, "user_id": "UBOT", "is_bot": True}],
         }
+        if self.by_socket:
+            return await self._by_socket("events_api", body)
         return await self.send(json.dumps(body).encode(), "application/json")
+
+    async def _by_socket(self, kind: str, payload: dict[str, Any]) -> AppReply:
+        started = time.perf_counter()
+        answer = await self.sockets.deliver(kind, payload)
+        took = time.perf_counter() - started
+        if answer is None:
+            return AppReply(0, "the app did not respond", took)
+        return AppReply(200, str(answer.get("text", "")), took)
 
     async def again(self, *, retry: int | None = None) -> AppReply:
         """Send the last request once more: the very bytes, or with Slack's retry headers."""
@@ -145,7 +165,9 @@ class AppSide:
         extra = {"X-Slack-Retry-Num": str(retry), "X-Slack-Retry-Reason": "http_timeout"}
         return await self._post(body, headers | (extra if retry else {}))
 
-    async def _form(self, fields: dict[str, str]) -> AppReply:
+    async def _form(self, kind: str, fields: dict[str, str]) -> AppReply:
+        if self.by_socket:
+            return await self._by_socket(kind, dict(fields))
         body = urlencode(fields).encode()
         return await self.send(body, "application/x-www-form-urlencoded")
 
