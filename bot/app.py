@@ -24,12 +24,13 @@ from bot.engine.inbox import Inbox
 from bot.engine.outbox import Outbox
 from bot.engine.reconciler import Reconciler, start_alone
 from bot.engine.schedule import housekeeping
-from bot.engine.world import Limits, World
+from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Chat, Clock, Cluster, Finding, SourceHost
 from bot.settings import Settings, revealed
 from bot.store.migrate import migrate
 from bot.store.session import Store
+from bot.store.wakeups import Wakeups
 from commands._router import Router
 from integrations import catalog_file
 from integrations.clock import ServerClock, SystemClock
@@ -87,6 +88,8 @@ class App:
         self.kubernetes = KubernetesCluster(settings.kubeconfig, self.clock, seconds=io_seconds)
         outside = Outside(self.slack, self.github, self.kubernetes)
         self.outside = wrap(outside) if wrap else outside
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._wakeups = None if self.store.is_sqlite else Wakeups(self.store.url, self._owner)
         self.world = World(
             store=self.store,
             clock=self.clock,
@@ -94,8 +97,11 @@ class App:
             source=self.outside.source,
             chat=self.outside.chat,
             catalog=lambda: self.catalog,
-            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}",
+            owner=self._owner,
             limits=limits or Limits(),
+            commands=self._wake("commands"),
+            work=self._wake("work"),
+            mail=self._wake("mail"),
         )
         router = Router(self.world, self.world.catalog)
         self.reconciler = Reconciler(self.world)
@@ -110,6 +116,16 @@ class App:
         self._sockets: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self.url = ""
+
+    def _wake(self, name: str) -> Wake:
+        wakeups = self._wakeups
+        return Wake() if wakeups is None else Wake(lambda: wakeups.publish(name))
+
+    def _rung(self, name: str) -> None:
+        """Another replica has news for a loop."""
+        loops = {"commands": self.world.commands, "work": self.world.work, "mail": self.world.mail}
+        if name in loops:
+            loops[name].ring()
 
     def _slack_receiver(self) -> SlackReceiver | None:
         secret = revealed(self.settings.slack_signing_secret)
@@ -163,6 +179,9 @@ class App:
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
                 self._run(self._keep_time(self._server_clock))
+            if self._wakeups is not None:
+                self._run(self._wakeups.run(self._rung))
+            self.kubernetes.report_changes(self.reconciler.changed)
             self.scheduler.start(housekeeping(self.world))
         if self.socket is not None:
             self._sockets = self._run(self.socket.run())

@@ -134,6 +134,13 @@ class Cluster(Protocol):
         """Read all of a target: both slots, traffic, what is missing, what is forbidden."""
         ...
 
+    def follow(self, target: Target) -> bool:
+        """Ask to be told when something of a target changes (to whom, `app` says).
+
+        True: it will be told from this moment on, so that it need not be looked at often.
+        """
+        ...
+
     async def look_at_traffic(self, target: Target) -> TrafficFact:
         """Read only where requests go and where the ready endpoints are."""
         ...

@@ -43,7 +43,7 @@ async def take_over(world: World, catalog: Catalog) -> tuple[Change, ...]:
         await _announce(world, session, catalog, changes, fingerprint)
         await _look_again(world, session)
     world.work.ring()
-    world.mail.ring()
+    world.mail.tell()
     return changes
 
 

@@ -85,7 +85,7 @@ class Inbox:
             # Polling finds what a lost hint would have told.
             log.warning("webhook_lost", delivery=webhook.delivery, error=str(error))
             return
-        self._world.work.ring()
+        self._world.work.tell()
 
     async def run(self) -> None:
         """Work until the process ends."""
@@ -121,8 +121,8 @@ class Inbox:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._at_work.discard(task)
-        self._world.work.ring()
-        self._world.mail.ring()
+        self._world.work.tell()
+        self._world.mail.tell()
 
     async def settle(self) -> None:
         """Wait until every command that is under way has been answered."""

@@ -13,10 +13,11 @@ from itertools import groupby
 import structlog
 
 from bot.domain.releases import Approval, Release
+from bot.engine.duties import Duty
 from bot.engine.faults import fault_id
 from bot.engine.pace import Pace
 from bot.engine.world import World
-from bot.errors import MissingError, PermanentError, TemporaryError
+from bot.errors import MissingError, PermanentError, StaleLeaseError, TemporaryError
 from bot.ports import Message
 from bot.store import approvals, cards, outbox, releases
 from bot.store.tables import CardRow, OutboxRow
@@ -47,6 +48,7 @@ class Outbox:
     def __init__(self, world: World) -> None:
         self._world = world
         self._pace = Pace()
+        self._duty = Duty(world, "slack")
         self._drawn_at: dict[str, datetime] = {}
         self._late_cards: list[tuple[str, datetime]] = []
         self._late_rows: list[tuple[list[int], datetime]] = []
@@ -58,6 +60,8 @@ class Outbox:
                 await self.send_due()
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
+            except StaleLeaseError:
+                log.warning("duty_lost", duty="slack")
             await self._world.mail.wait(await self._rest())
             await asyncio.sleep(GATHER_SECONDS)
 
@@ -77,6 +81,8 @@ class Outbox:
 
     async def send_due(self) -> int:
         """Send what may go out now; count what was tried."""
+        if not await self._duty.held():
+            return 0
         now = self._world.clock.now()
         self._pace.begin()
         async with self._world.store.read() as session:
@@ -145,6 +151,8 @@ class Outbox:
         now = self._world.clock.now()
         try:
             await sending
+        except StaleLeaseError:
+            raise
         except TemporaryError as error:
             log.warning("slack_waits", error=str(error))
             return now + timedelta(seconds=max(error.delay, 1.0))
@@ -204,6 +212,7 @@ class Outbox:
         """Update the card; where it is gone or can't be edited, a new one is posted."""
         now = self._world.clock.now()
         self._pace.updated(now)
+        self._duty.check()
         try:
             await self._world.chat.update(card.channel, ts, message)
         except MissingError:
@@ -220,6 +229,7 @@ class Outbox:
             found = await self._world.chat.find(channel, message.key, thread)
             if found is not None:
                 return found
+        self._duty.check()
         self._pace.posted(channel, self._world.clock.now())
         return await self._world.chat.post(channel, message, thread)
 
@@ -263,6 +273,7 @@ class Outbox:
     async def _whisper(self, row: OutboxRow) -> None:
         message = Message.model_validate_json(row.body)
         ids = [row.id] if row.id is not None else []
+        self._duty.check()
         try:
             await self._world.chat.whisper(row.channel, row.user or "", message, row.thread)
         except PermanentError as error:

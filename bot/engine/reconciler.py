@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from bot.engine.faults import fault_id
 from bot.engine.places import Places
 from bot.engine.world import World
 from bot.errors import StaleLeaseError, TemporaryError
-from bot.store import cards, inbox, leases, releases, wishes
+from bot.store import cards, duties, inbox, leases, releases, wishes
 from bot.store.leases import Lease
 from bot.store.session import Session
 from bot.store.wishes import Wish
@@ -35,6 +36,9 @@ POLL_SECONDS = 1.0
 
 LOOK_SECONDS = 0.03
 """The least time between two looks while ticks are under way: each of them rings when it ends."""
+
+ASK_AGAIN_SECONDS = 0.5
+"""How soon a lease that another process holds is asked for again, in real time."""
 
 AFTER_A_BUG = timedelta(seconds=30)
 """How long a release is left alone after a tick ended with a bug."""
@@ -55,6 +59,9 @@ class Reconciler:
         self._at_work: dict[str, asyncio.Task[None]] = {}
         self._back: dict[str, asyncio.Task[None]] = {}
         self._bugs: dict[str, datetime] = {}
+        self._elsewhere: dict[str, float] = {}
+        self._seen: dict[tuple[str, str], str] = {}
+        self._changed: set[str] = set()
         self._places = Places()
 
     async def run(self) -> None:
@@ -66,9 +73,16 @@ class Reconciler:
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
                 pause = POLL_SECONDS
-            await self._world.work.wait(pause)
+            await self._world.work.wait(min(pause, ASK_AGAIN_SECONDS) if self._elsewhere else pause)
             if self._at_work or self._back:
                 await asyncio.sleep(LOOK_SECONDS)
+
+    def changed(self, place: tuple[str, str]) -> None:
+        """Look at a target now: the cluster has told of a change to it."""
+        release_id = self._seen.get(place)
+        if release_id is not None:
+            self._changed.add(release_id)
+            self._world.work.ring()
 
     async def _till_next(self) -> float:
         """Seconds until the next release is due. What is due now is at work, and rings."""
@@ -84,12 +98,16 @@ class Reconciler:
             due = await releases.due(session, now)
             going_back = await wishes.releases_going_back(session)
         started = 0
+        self._elsewhere = {name: t for name, t in self._elsewhere.items() if t > monotonic()}
         for release_id in going_back:
             if release_id not in self._back:
                 self._start(self._back, release_id, force=True)
                 started += 1
+        told, self._changed = self._changed, set()
+        known = {release_id for release_id, _ in due}
+        due += [(release_id, State.RUNNING) for release_id in sorted(told - known)]
         for release_id, state in due:
-            rested = self._bugs.get(release_id, now) <= now
+            rested = self._bugs.get(release_id, now) <= now and release_id not in self._elsewhere
             if rested and release_id not in self._at_work and release_id not in self._back:
                 waits = state is not State.ROLLING_BACK
                 self._start(self._at_work, release_id, force=False, paced=waits)
@@ -124,7 +142,7 @@ class Reconciler:
     async def _go_on(self, start: HeadStart) -> None:
         async with self._renewed(start.lease):
             await self._turns(start.lease, start.release, [], start)
-        self._world.mail.ring()
+        self._world.mail.tell()
 
     def _ended(self, group: dict[str, asyncio.Task[None]], release_id: str) -> None:
         group.pop(release_id, None)
@@ -142,6 +160,7 @@ class Reconciler:
         await self.settle()
         async with self._world.store.write() as session:
             await leases.release_all(session, self._world.owner)
+            await duties.give_back(session, self._world.owner)
 
     async def _paced(self, tick: Coroutine[Any, Any, None]) -> None:
         async with self._places.taken():
@@ -170,9 +189,10 @@ class Reconciler:
             if lease.place is None:
                 await waiting.tick(self._world, lease, release)
             else:
+                self._seen[lease.place] = release_id
                 await self._turns(lease, release, wished)
         self._bugs.pop(release_id, None)
-        self._world.mail.ring()
+        self._world.mail.tell()
 
     async def _turns(
         self,
@@ -185,7 +205,7 @@ class Reconciler:
             if not await working.tick(self._world, lease, release, wished, head_start):
                 return
             head_start = None
-            self._world.mail.ring()
+            self._world.mail.tell()
             async with self._world.store.read() as session:
                 release = await releases.get(session, lease.release_id)
                 wished = await wishes.open_ones(session, lease.release_id)
@@ -205,6 +225,7 @@ class Reconciler:
             )
             release = await releases.get(session, release_id)
             if lease is None or release is None:
+                self._elsewhere[release_id] = monotonic() + ASK_AGAIN_SECONDS
                 return None
             if release.ended or _place(release) != lease.place:
                 # Its holder got it further while this waited; its row is due again as that says.
@@ -218,7 +239,10 @@ class Reconciler:
         """An ended release is due once more: when its rollback window closes, its card changes."""
         if release is None:
             return
+        self._seen.pop((release.service, release.environment), None)
         now = self._world.clock.now()
+        if release.window_until is not None and now < release.window_until:
+            return
         await wishes.take_all(session, release_id, now)
         await releases.update_row(session, release, None)
         if release.window_until is not None:

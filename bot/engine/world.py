@@ -26,6 +26,8 @@ class Limits:
     """How often pods are looked at while they start."""
     bake_poll: timedelta = timedelta(seconds=5)
     """How often traffic and pods are looked at while a weight bakes."""
+    bake_resync: timedelta = timedelta(seconds=60)
+    """How often the same is done where the cluster tells of each change by itself."""
     unready: timedelta = timedelta(seconds=30)
     """How long fewer pods than wanted may be ready in a bake: a node may have gone."""
     unschedulable: timedelta = timedelta(minutes=2)
@@ -39,17 +41,25 @@ class Limits:
 class Wake:
     """Wakes one loop of this process. Cheap to ring, and rings are not counted.
 
-    Two loops never share one: the first to wait would take the other's ring.
+    Two loops never share one: the first to wait would take the other's ring. `publish` wakes the
+    same loop of the other replicas, where there are any.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, publish: Callable[[], None] | None = None) -> None:
         self._bell = asyncio.Event()
+        self._publish = publish
         self.open = True
         """Whether the loop is to go on after its present turn."""
 
     def ring(self) -> None:
         """Wake the loop, or keep its next wait from waiting."""
         self._bell.set()
+
+    def tell(self) -> None:
+        """Wake the loop here and in every other replica: any of them may be the one to act."""
+        self.ring()
+        if self._publish is not None:
+            self._publish()
 
     def close(self) -> None:
         """Let the loop end when its present turn is over."""

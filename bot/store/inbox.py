@@ -15,7 +15,7 @@ from bot.store.leases import insert_for
 from bot.store.session import changed
 from bot.store.tables import INBOX, InboxRow
 
-WORK = timedelta(seconds=5)
+WORK = timedelta(seconds=4)
 """After this long a command that a dead process was at is taken up by another. Whoever finishes
 it first has done it: the other's transaction does not hold (`finish`)."""
 

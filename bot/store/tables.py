@@ -319,6 +319,17 @@ class HostViewRow(SQLModel, table=True):
     """The commit status that GitHub has, as commit, state and description."""
 
 
+class DutyRow(SQLModel, table=True):
+    """What one process at a time does for all of them: who has it, and until when."""
+
+    __tablename__ = "duties"
+
+    name: str = Field(primary_key=True)
+    owner: str | None = None
+    lease_until: datetime | None = None
+    fence: int = 0
+
+
 class NamespaceRow(SQLModel, table=True):
     """What people said of a namespace in the report of stale environments."""
 
@@ -353,3 +364,4 @@ CARDS, OUTBOX, WEBHOOKS, JOBS = (
 )
 EVENTS, DELIVERIES = _table(EventRow), _table(DeliveryRow)
 HOST_VIEWS, NAMESPACES = _table(HostViewRow), _table(NamespaceRow)
+DUTIES = _table(DutyRow)

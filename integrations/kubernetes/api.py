@@ -5,6 +5,7 @@ call. Never logs a body.
 """
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,9 @@ from bot.errors import (
 )
 
 Object = dict[str, Any]
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+"""What a watch asks for: enough to know which object changed, and nothing that is secret."""
 
 JSON_PATCH = "application/json-patch+json"
 FAILED_TEST = "the server rejected our request due to an error in our request"
@@ -53,6 +57,32 @@ class KubeApi:
     async def patch(self, path: str, operations: list[Object]) -> Object:
         """Apply a JSON Patch. Raises ConflictError where one of its tests fails."""
         return await self._call("PATCH", path, body=operations, content_type=JSON_PATCH)
+
+    async def stream(self, path: str, *, seconds: int, **query: str) -> AsyncIterator[Object]:
+        """Watch a list: its events as they come, with metadata only, until the server ends it.
+
+        Raises what `get` raises, at the start or in the middle.
+        """
+        api = await self._connected()
+        asked = {**query, "watch": "true", "timeoutSeconds": str(seconds)}
+        sent = await api.param_serialize(
+            "GET",
+            path,
+            query_params=list(asked.items()),
+            header_params={"Accept": METADATA_ONLY},
+            auth_settings=["BearerToken"],
+        )
+        limits = aiohttp.ClientTimeout(total=seconds + 30, sock_connect=self._seconds)
+        try:
+            response = await api.call_api(*sent, _request_timeout=limits)
+            if response.status >= 300:  # noqa: PLR2004 - HTTP success
+                self._read("GET", path, response.status, await response.read())
+            async for line in _lines(response.response):
+                yield json.loads(line)
+        except TimeoutError as error:
+            raise self._silent("GET", "the watch fell silent") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._silent("GET", f"the watch broke ({type(error).__name__})") from error
 
     async def _call(
         self,
@@ -136,6 +166,19 @@ class KubeApi:
             config_file=self._kubeconfig, context=self._context, client_configuration=made
         )
         return client.ApiClient(configuration=made)
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Split a stream into lines, of whatever length."""
+    try:
+        rest = b""
+        async for part in response.content.iter_any():
+            *whole, rest = (rest + part).split(b"\n")
+            for line in whole:
+                if line.strip():
+                    yield line
+    finally:
+        response.close()
 
 
 def _words(path: str) -> str:

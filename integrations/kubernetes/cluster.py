@@ -12,6 +12,7 @@ from bot.ports import Clock, Finding, Glance, SlotPatch
 from integrations.kubernetes import objects, patches
 from integrations.kubernetes.api import KubeApi
 from integrations.kubernetes.objects import Object
+from integrations.kubernetes.watches import STREAM_SECONDS, Watches
 
 APPS = "/apis/apps/v1/namespaces"
 CORE = "/api/v1/namespaces"
@@ -25,22 +26,42 @@ RIGHTS_LAST = timedelta(minutes=5)
 class KubernetesCluster:
     """Clusters by kubeconfig context, connected when first used."""
 
-    def __init__(self, kubeconfig: str | None, clock: Clock, *, seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        kubeconfig: str | None,
+        clock: Clock,
+        *,
+        seconds: float = 10.0,
+        watch_seconds: int = STREAM_SECONDS,
+    ) -> None:
         self._kubeconfig = kubeconfig
         self._clock = clock
         self._seconds = seconds
         self._apis: dict[str | None, KubeApi] = {}
         self._granted: dict[tuple[str | None, str], datetime] = {}
+        self._watches = Watches(self._api_at, watch_seconds)
         self._labels: dict[tuple[str | None, str, str], dict[str, str]] = {}
+
+    def report_changes(self, report: Callable[[tuple[str, str]], None]) -> None:
+        """Say from now on which of the targets that are followed has changed."""
+        self._watches.start(report)
+
+    def follow(self, target: Target) -> bool:
+        """Ask for the changes of a target; whether they are being reported."""
+        return self._watches.follow(target)
 
     async def close(self) -> None:
         """Close every connection."""
+        await self._watches.stop()
         await asyncio.gather(*(api.close() for api in self._apis.values()))
 
     def _api(self, target: Target) -> KubeApi:
-        if target.cluster not in self._apis:
-            self._apis[target.cluster] = KubeApi(target.cluster, self._kubeconfig, self._seconds)
-        return self._apis[target.cluster]
+        return self._api_at(target.cluster)
+
+    def _api_at(self, cluster: str | None) -> KubeApi:
+        if cluster not in self._apis:
+            self._apis[cluster] = KubeApi(cluster, self._kubeconfig, self._seconds)
+        return self._apis[cluster]
 
     # Reading.
 

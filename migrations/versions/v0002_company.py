@@ -69,11 +69,19 @@ def upgrade() -> None:
         sa.Column("said_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("cluster", "name"),
     )
+    op.create_table(
+        "duties",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=True),
+        sa.Column("lease_until", MOMENT, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     op.create_index("ix_outbox_release", "outbox", ["release_id", "kind", "due_at"])
 
 
 def downgrade() -> None:
     """Contract."""
     op.drop_index("ix_outbox_release", "outbox")
-    for table in ("namespaces", "host_views", "deliveries", "events"):
+    for table in ("duties", "namespaces", "host_views", "deliveries", "events"):
         op.drop_table(table)

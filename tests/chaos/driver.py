@@ -71,7 +71,7 @@ class Scene:
         self.world = await World.made(RealClock())  # type: ignore[arg-type]
         self.world.seed()
         self._quicken()
-        self._port = _free_port()
+        self._port = free_port()
         self.world.slack.app.url = f"http://127.0.0.1:{self._port}/slack/events"
         hooks = self.world.github.hooks
         hooks.url, hooks.secret = f"http://127.0.0.1:{self._port}/github/webhooks", "hook"
@@ -260,7 +260,7 @@ class Scene:
             assert not doubled, doubled
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -29,7 +29,10 @@ async def run(work: Work) -> Outcome:
     if work.now >= end:
         seconds = work.step.seconds or 0
         return Done(lines.baked(work.progress.weight, slot, seconds) if seconds else None)
-    return Wait(min(end, work.now + work.world.limits.bake_poll), lines.ready(slot))
+    # Followed before the next look, so that no change falls between the two.
+    limits = work.world.limits
+    pause = limits.bake_resync if work.world.cluster.follow(work.plan.target) else limits.bake_poll
+    return Wait(min(end, work.now + pause), lines.ready(slot))
 
 
 async def _somebody_moved_it(work: Work) -> Held | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from integrations.simulated.kubernetes.cluster import Cluster
 from integrations.simulated.kubernetes.objects import ApiError, Object, parse_selector, patched
+from integrations.simulated.kubernetes.pods import as_object
 from integrations.simulated.server import Now, SimulatedServer, Sleep
 
 APIS = {
@@ -89,12 +91,40 @@ class SimulatedKubernetes(SimulatedServer):
         allowed = (wanted["verb"], wanted["resource"]) not in self.cluster.denied
         return body | {"status": {"allowed": allowed}}
 
-    async def _pods(self, request: web.Request) -> Object:
+    async def _pods(self, request: web.Request) -> Object | web.StreamResponse:
         namespace = request.match_info["ns"]
         self.check_allowed("list", "pods", namespace)
+        if request.query.get("watch") in ("true", "1"):
+            return await self._watch_pods(request, namespace)
         text = request.query.get("labelSelector")
         selector = parse_selector(text) if text else None
-        return _listed("PodList", self.cluster, self.cluster.pod_objects(namespace, selector))
+        items = self.cluster.pod_objects(namespace, selector)
+        return _listed("PodList", self.cluster, items[: _limit(request)])
+
+    async def _watch_pods(self, request: web.Request, namespace: str) -> web.StreamResponse:
+        """Stream pods whose state has changed. They are computed from the clock, so it is asked."""
+        self.check_allowed("watch", "pods", namespace)
+        response = await _stream(request)
+        seen: dict[str, object] | None = None
+        async for _ in _until_timeout(request, PODS_LOOK):
+            now = self.cluster.now()
+            found = {
+                pod.name: (self.cluster.health(pod, now), owner, pod)
+                for owner, pod in self.cluster.pods(namespace, None)
+            }
+            states: dict[str, object] = {name: state for name, (state, _, _) in found.items()}
+            before = states if seen is None else seen
+            for name in states.keys() | before.keys():
+                if states.get(name) == before.get(name):
+                    continue
+                event = "MODIFIED" if name in states else "DELETED"
+                item: Object = {"metadata": {"name": name, "namespace": namespace}}
+                if name in found:
+                    state, owner, pod = found[name]
+                    item = as_object(pod, state, namespace, owner)
+                await _event(response, event, item)
+            seen = states
+        return response
 
     async def _slices(self, request: web.Request) -> Object:
         namespace = request.match_info["ns"]
@@ -115,27 +145,22 @@ class SimulatedKubernetes(SimulatedServer):
         self.check_allowed("list", kind, namespace)
         if request.query.get("watch") in ("true", "1"):
             return await self._watch(request, kind, namespace)
-        items = [
-            self._whole(kind, namespace, o) for o in self.cluster.objects.list(kind, namespace)
-        ]
+        found = list(self.cluster.objects.list(kind, namespace))[: _limit(request)]
+        items = [self._whole(kind, namespace, o) for o in found]
         return _listed(APIS[kind][1], self.cluster, items)
 
     async def _watch(self, request: web.Request, kind: str, namespace: str) -> web.StreamResponse:
         """Stream events that came after the resourceVersion, until the time-out."""
+        self.check_allowed("watch", kind, namespace)
         objects = self.cluster.objects
         seen = int(request.query.get("resourceVersion") or objects.version)
-        left = float(request.query.get("timeoutSeconds", "30"))
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await response.prepare(request)
-        while left > 0:
-            for version, what, event, item in list(objects.events):
+        response = await _stream(request)
+        at = 0
+        async for _ in _until_timeout(request, OBJECTS_LOOK):
+            news, at = objects.events[at:], len(objects.events)
+            for version, what, event, item in news:
                 if version > seen and what == kind and item["metadata"]["namespace"] == namespace:
-                    whole = self._whole(kind, namespace, item)
-                    line = json.dumps({"type": event, "object": whole}) + "\n"
-                    await response.write(line.encode())
-            seen = objects.version
-            await asyncio.sleep(0.02)
-            left -= 0.02
+                    await _event(response, event, self._whole(kind, namespace, item))
         return response
 
     def _whole(self, kind: str, namespace: str, item: Object) -> Object:
@@ -184,6 +209,33 @@ class SimulatedKubernetes(SimulatedServer):
         kind, namespace, name = _named(request)
         self.check_allowed("delete", kind, namespace)
         return self.cluster.delete(kind, namespace, name)
+
+
+OBJECTS_LOOK, PODS_LOOK = 0.02, 0.25
+"""Seconds between two looks of a watch at what is stored, and at pods, which are computed."""
+
+
+def _limit(request: web.Request) -> int | None:
+    return int(request.query.get("limit", "0")) or None
+
+
+async def _stream(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    return response
+
+
+async def _until_timeout(request: web.Request, pause: float) -> AsyncIterator[None]:
+    """Take turns until the watch's own time is over."""
+    left = float(request.query.get("timeoutSeconds", "30"))
+    while left > 0:
+        yield
+        await asyncio.sleep(pause)
+        left -= pause
+
+
+async def _event(response: web.StreamResponse, kind: str, item: Object) -> None:
+    await response.write((json.dumps({"type": kind, "object": item}) + "\n").encode())
 
 
 def _answering(server: SimulatedKubernetes, handler: Any) -> Any:

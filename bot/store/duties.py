@@ -1,0 +1,36 @@
+"""Duties: what one process at a time does for all, such as speaking in Slack. Leases, like §4.1."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, update
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.store.leases import insert_for
+from bot.store.tables import DUTIES
+
+DUTY = timedelta(seconds=4)
+"""How long a duty lasts when it is not renewed."""
+
+
+async def claim(session: AsyncSession, name: str, owner: str, real: datetime) -> int | None:
+    """Take a duty or renew it; its fence, which rises each time. None: another process has it."""
+    free = or_(
+        DUTIES.c.owner == owner, DUTIES.c.lease_until.is_(None), DUTIES.c.lease_until <= real
+    )
+    take = (
+        update(DUTIES)
+        .where(DUTIES.c.name == name, free)
+        .values(owner=owner, lease_until=real + DUTY, fence=DUTIES.c.fence + 1)
+        .returning(DUTIES.c.fence)
+    )
+    fence = (await session.exec(take)).scalar_one_or_none()
+    if fence is None:
+        new = insert_for(session)(DUTIES).values(name=name, fence=0)
+        await session.exec(new.on_conflict_do_nothing())
+        fence = (await session.exec(take)).scalar_one_or_none()
+    return fence
+
+
+async def give_back(session: AsyncSession, owner: str) -> None:
+    """Give back every duty of this process."""
+    await session.exec(update(DUTIES).where(DUTIES.c.owner == owner).values(lease_until=None))

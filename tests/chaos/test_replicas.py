@@ -1,0 +1,45 @@
+"""Three replicas on one PostgreSQL: killed, frozen, their database restarted; nothing is lost."""
+
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.fleet import Fleet
+from tests.conftest import fresh_database
+
+
+@pytest.mark.chaos
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_a_few_releases_survive_three_replicas_bad_luck(
+    own_postgres: Any, tmp_path: Path
+) -> None:
+    database = fresh_database(own_postgres)
+    fleet = Fleet(tmp_path, own_postgres, database, services=4, rounds=2, seed=3)
+    await fleet.play()
+    assert len(fleet.made) >= 8
+    assert sum(fleet.luck.values()) >= 2
+
+
+@pytest.mark.chaos_full
+@pytest.mark.timeout(1800)
+async def test_three_hundred_releases_survive_it(own_postgres: Any, tmp_path: Path) -> None:
+    database = fresh_database(own_postgres)
+    fleet = Fleet(tmp_path, own_postgres, database, services=30, rounds=10, seed=5)
+    await fleet.play()
+    assert len(fleet.made) >= 300
+    assert min(fleet.luck[what] for what in ("kill", "freeze", "database")) >= 2
+    sys.stderr.write(_told(fleet))
+
+
+def _told(fleet: Fleet) -> str:
+    """Figures for the reader of the log; no test hangs on how fast a machine is."""
+    took = sorted(fleet.takeovers) or [0.0]
+    middle, longest = statistics.median(took), took[-1]
+    return (
+        f"\n{len(fleet.made)} releases; {dict(fleet.luck)}; {len(fleet.takeovers)} takeovers in "
+        f"the middle of an effect: median {middle:.1f} s, longest {longest:.1f} s\n"
+    )
