@@ -103,7 +103,9 @@ class Reconciler:
             if release_id not in self._back:
                 self._start(self._back, release_id, force=True)
                 started += 1
-        told, self._changed = self._changed, set()
+        told = {name for name in self._changed if name not in self._at_work}
+        # A word that comes while its tick is under way is for the next one.
+        self._changed -= told
         known = {release_id for release_id, _ in due}
         due += [(release_id, State.RUNNING) for release_id in sorted(told - known)]
         for release_id, state in due:

@@ -82,7 +82,10 @@ class Watches:
         self._spaces.clear()
 
     def follow(self, target: Target) -> bool:
-        """Follow a target from now on. True: its changes are reported, from this moment."""
+        """Follow a target from now on. True: its changes are reported, from this moment.
+
+        Whoever looks at it after this call misses nothing between the look and the reports.
+        """
         if self._report is None:
             return False
         space = self._spaces.setdefault((target.cluster, target.namespace), _Followed())
@@ -96,7 +99,7 @@ class Watches:
         for kind in kinds - set(space.tasks):
             made = asyncio.create_task(self._watch(target.cluster, target.namespace, kind, space))
             space.tasks[kind] = made
-        return known and kinds <= space.open
+        return kinds <= space.open
 
     async def _watch(
         self, cluster: str | None, namespace: str, kind: str, space: _Followed

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import structlog
 
-from tests.bench import acknowledge, planning, rollback
+from tests.bench import acknowledge, planning, rollback, thousand
 from tests.bench.figures import Figure
 
 
 async def main() -> list[Figure]:
     """Measure everything, one thing after the other."""
     found: list[Figure] = []
-    for measure in (acknowledge.measure, planning.measure, rollback.measure):
+    for measure in (acknowledge.measure, planning.measure, rollback.measure, thousand.measure):
         with tempfile.TemporaryDirectory() as folder:
             found += await measure(Path(folder))
     return found

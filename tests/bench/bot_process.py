@@ -42,6 +42,13 @@ class Process:
         except aiohttp.ClientError:
             return False
 
+    def memory(self) -> float:
+        """Resident memory in megabytes, as the kernel counts it."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        kilobytes = next(line.split()[1] for line in status.splitlines() if "VmRSS" in line)
+        return int(kilobytes) / 1024
+
     async def stop(self) -> None:
         """Ask it to end, and wait until it has."""
         if self._process is not None:

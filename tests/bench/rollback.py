@@ -69,11 +69,11 @@ class Kit:
         self.cluster = KubernetesCluster(bot.environment["KUBECONFIG"], RealClock(), seconds=10.0)
 
     @classmethod
-    async def start(cls, folder: Path, *, busy: int) -> "Kit":
+    async def start(cls, folder: Path, *, busy: int, clicks: int = CLICKS) -> "Kit":
         """Seed everything, store the releases, start the bot."""
         world = await World.made(RealClock())  # type: ignore[arg-type]
         world.slack.rates.on = False
-        names = named("done", CLICKS) + named("busy", busy)
+        names = named("done", clicks) + named("busy", busy)
         # Who is under way stays so until the last click.
         text = with_services(CATALOG.replace("watch: 30s", "watch: 30m"), names)
         for name in names:

@@ -18,6 +18,8 @@ KIND = "bake"
 
 async def run(work: Work) -> Outcome:
     """Fail as soon as the new slot is sick; done when the time is over."""
+    # Before the looks, so that no change falls between them and the first report.
+    followed = work.world.cluster.follow(work.plan.target)
     stop = await _somebody_moved_it(work)
     if stop:
         return stop
@@ -29,9 +31,8 @@ async def run(work: Work) -> Outcome:
     if work.now >= end:
         seconds = work.step.seconds or 0
         return Done(lines.baked(work.progress.weight, slot, seconds) if seconds else None)
-    # Followed before the next look, so that no change falls between the two.
     limits = work.world.limits
-    pause = limits.bake_resync if work.world.cluster.follow(work.plan.target) else limits.bake_poll
+    pause = limits.bake_resync if followed else limits.bake_poll
     return Wait(min(end, work.now + pause), lines.ready(slot))
 
 
