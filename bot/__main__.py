@@ -65,9 +65,9 @@ def _log(settings: Settings, stream: Any = sys.stderr) -> None:
     as_json = settings.log_format == "json" or (
         settings.log_format == "auto" and not stream.isatty()
     )
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
-    )
+    # A traceback with the values of variables would hold tokens and bodies.
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else console
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -92,8 +92,12 @@ async def finish(session: AsyncSession, key: str, now: datetime) -> None:
 
 
 async def retry(session: AsyncSession, key: str, at: datetime) -> None:
-    """Try it again then: something outside gave no answer."""
-    await session.exec(update(INBOX).where(INBOX.c.key == key).values(due_at=at, lease_until=None))
+    """Try it again then: something outside gave no answer. What another has done stays done."""
+    await session.exec(
+        update(INBOX)
+        .where(INBOX.c.key == key, INBOX.c.done_at.is_(None))
+        .values(due_at=at, lease_until=None)
+    )
 
 
 async def release_all(session: AsyncSession) -> None:

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.releases import Release
+from bot.errors import StaleLeaseError
 from bot.store.leases import insert_for
 from bot.store.session import changed
 from bot.store.tables import RELEASES, ReleaseRow
@@ -57,12 +58,18 @@ def _value(body: str) -> Release:
 async def insert(
     session: AsyncSession, release: Release, request_key: str, due_at: datetime | None
 ) -> None:
-    """Store a new release. `request_key` is the request's own id: one request, one release."""
+    """Store a new release. `request_key` is the request's own id: one request, one release.
+
+    Raises UnderWayError where its target is taken, StaleLeaseError where another process has
+    worked the same request off meanwhile.
+    """
     row = {"id": release.id, "request_key": request_key, "due_at": due_at, "fence": 0}
     done = await session.exec(
         insert_for(session)(RELEASES).values(**row, **_columns(release)).on_conflict_do_nothing()
     )
     if not changed(done):
+        if await by_request(session, request_key) is not None:
+            raise StaleLeaseError(request_key)
         raise UnderWayError(release.id)
 
 

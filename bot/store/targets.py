@@ -5,9 +5,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.facts import LockFact
-from bot.store.leases import ensure_target
+from bot.store.leases import ensure_target, insert_for
 from bot.store.session import changed
-from bot.store.tables import ENVIRONMENTS, TARGETS, EnvironmentRow, TargetRow
+from bot.store.tables import ENVIRONMENTS, TARGETS, TargetRow
 
 
 async def lock(session: AsyncSession, place: tuple[str, str], lock_: LockFact) -> None:
@@ -74,11 +74,8 @@ async def count_start(session: AsyncSession, environment: str) -> None:
     On PostgreSQL the row stays locked until the transaction ends, so what is read after this
     sees every start before it (DESIGN §4.11).
     """
-    done = await session.exec(
-        update(ENVIRONMENTS)
-        .where(ENVIRONMENTS.c.name == environment)
-        .values(starts=ENVIRONMENTS.c.starts + 1)
+    await session.exec(
+        insert_for(session)(ENVIRONMENTS)
+        .values(name=environment, starts=1)
+        .on_conflict_do_update(index_elements=["name"], set_={"starts": ENVIRONMENTS.c.starts + 1})
     )
-    if not changed(done):
-        session.add(EnvironmentRow(name=environment, starts=1))
-        await session.flush()

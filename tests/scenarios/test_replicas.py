@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from bot.engine import duties
 from bot.engine.duties import Duty
 from bot.errors import StaleLeaseError
+from bot.ports import Invocation
+from bot.store import inbox, targets
 from bot.store.migrate import migrate
 from bot.store.session import Store
+from bot.store.tables import EnvironmentRow, InboxRow
 from integrations.clock import ServerClock
 from tests.conftest import fresh_database
 from tests.tester import BEN, CHANNEL, Bot, World
@@ -102,3 +106,42 @@ async def test_clocks_of_hosts_do_not_matter(postgres: Any) -> None:
     await asyncio.gather(early.refresh(), late.refresh())
     assert abs((early.now() - late.now()).total_seconds()) < 1
     await store.close()
+
+
+async def test_a_command_that_another_has_done_is_not_made_due_again(pair: tuple[Bot, Bot]) -> None:
+    first, _ = pair
+    first.world.slack.app.url = f"{first.app.url}/slack/events"
+    await first.says("/release status")
+    async with first.app.store.write() as session:
+        key = (await session.exec(select(InboxRow.key))).one()
+        # Its first holder was slow, and learns only now that something outside was away.
+        await inbox.retry(session, key, first.world.clock.now())
+    assert await first.app.inbox.start_due() == 0
+
+
+async def test_first_starts_at_the_same_moment_are_counted_both(postgres: Any) -> None:
+    store = Store(fresh_database(postgres))
+    await migrate(store)
+
+    async def start() -> None:
+        async with store.write() as session:
+            await targets.count_start(session, "production")
+
+    await asyncio.gather(*(start() for _ in range(8)))
+    async with store.read() as session:
+        assert (await session.exec(select(EnvironmentRow.starts))).one() == 8
+    await store.close()
+
+
+async def test_two_that_work_off_one_command_make_one_release(pair: tuple[Bot, Bot]) -> None:
+    first, second = pair
+    first.world.slack.app.url = f"{first.app.url}/slack/events"
+    await first.world.slack.app.slash("U0ANA", "/release", "payments v2.1.0 prod", CHANNEL)
+    async with first.app.store.read() as session:
+        row = (await session.exec(select(InboxRow))).one()
+    words = Invocation.model_validate_json(row.body)
+    # As after a lease that ran out while its holder was slow: both are at it.
+    for bot in (first, second):
+        bot.app.inbox._begin(words, row.received_at, 1)
+    await asyncio.gather(first.app.inbox.settle(), second.app.inbox.settle())
+    assert len(await first.all_releases()) == 1
