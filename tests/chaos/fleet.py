@@ -201,7 +201,14 @@ class Fleet:
     def _restart_database(self) -> None:
         self.server.stop()
         time.sleep(1.0)
-        self.server.ensure_postgres_running()
+        while True:
+            # On a busy machine the server may need longer than its own tool waits for it.
+            try:
+                self.server.ensure_postgres_running()
+            except Exception:  # noqa: BLE001 - whatever the tool says: without a server nothing goes on
+                time.sleep(1.0)
+            else:
+                return
 
     async def _thaw_all(self) -> None:
         for number in list(self._frozen):
