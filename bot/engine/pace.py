@@ -21,6 +21,7 @@ class Pace:
         self._channels: dict[str, datetime] = {}
         self._waiting: Counter[str] = Counter()
         self._updates: deque[datetime] = deque()
+        self._no_update_until: datetime | None = None
 
     def begin(self) -> None:
         """Begin a pass: nothing waits yet."""
@@ -44,10 +45,19 @@ class Pace:
         while self._updates and self._updates[0] <= now - timedelta(minutes=1):
             self._updates.popleft()
         room = UPDATES_A_MINUTE if urgent else UPDATES_A_MINUTE - 10
+        soonest = max(now, self._no_update_until or now)
         if len(self._updates) < room:
-            return now
-        return self._updates[len(self._updates) - room] + timedelta(minutes=1)
+            return soonest
+        return max(soonest, self._updates[len(self._updates) - room] + timedelta(minutes=1))
 
     def updated(self, now: datetime) -> None:
         """Note an update."""
         self._updates.append(now)
+
+    def no_post_until(self, channel: str, moment: datetime) -> None:
+        """Note that Slack wants no message to the channel before that."""
+        self._channels[channel] = moment
+
+    def no_update_until(self, moment: datetime) -> None:
+        """Note that Slack wants no message updated before that."""
+        self._no_update_until = moment

@@ -20,11 +20,13 @@ from integrations.catalog_file import parse_catalog
 
 EFFECTS = frozenset(
     {"change_slot", "shift", "point_preview", "dispatch", "cancel_run", "post", "update", "whisper"}
+    | {"create_deployment", "show_deployment", "show_commit"}
 )
 
 LIMITS = Limits(
     grace=timedelta(seconds=2),
     run_poll=timedelta(seconds=0.2),
+    run_resync=timedelta(seconds=0.5),
     pod_poll=timedelta(seconds=0.1),
     bake_poll=timedelta(seconds=0.1),
 )
@@ -90,7 +92,11 @@ async def _run(orders: Orders) -> None:
 
     def wrap(outside: Outside) -> Outside:
         return Outside(
-            Struck(outside.chat, fate), Struck(outside.source, fate), Struck(outside.cluster, fate)
+            Struck(outside.chat, fate),
+            Struck(outside.source, fate),
+            Struck(outside.cluster, fate),
+            outside.events,
+            outside.namespaces,
         )
 
     app = App(

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from bot.store.session import async_url
 from bot.store.wakeups import Wakeups
-from tests.conftest import fresh_database
+from tests.conftest import fresh_database, start_again
 
 
 class Rings:
@@ -54,7 +54,7 @@ async def test_a_server_that_restarts_is_listened_to_again(own_postgres: Any) ->
         await holds(lambda: mine.listening and other.listening)
         await asyncio.to_thread(own_postgres.stop)
         await holds(lambda: not mine.listening and not other.listening, 30)
-        await asyncio.to_thread(own_postgres.ensure_postgres_running)
+        await asyncio.to_thread(start_again, own_postgres)
         await holds(lambda: mine.listening and other.listening, 60)
         mine.publish("commands")
         await holds(lambda: "commands" in rings.names)

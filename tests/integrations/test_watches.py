@@ -26,7 +26,7 @@ class Told:
         self.places.append(place)
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not holds():  # noqa: ASYNC110 - a report rings no bell
                 await asyncio.sleep(0.01)
 

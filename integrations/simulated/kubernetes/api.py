@@ -9,16 +9,20 @@ from typing import Any
 from aiohttp import web
 
 from integrations.simulated.kubernetes.cluster import Cluster
+from integrations.simulated.kubernetes.namespaces import Namespaces
 from integrations.simulated.kubernetes.objects import ApiError, Object, parse_selector, patched
-from integrations.simulated.kubernetes.pods import as_object
+from integrations.simulated.kubernetes.pods import Health, as_object
 from integrations.simulated.server import Now, SimulatedServer, Sleep
 
 APIS = {
     "deployments": ("apis/apps/v1", "DeploymentList"),
     "services": ("api/v1", "ServiceList"),
     "httproutes": ("apis/gateway.networking.k8s.io/v1", "HTTPRouteList"),
+    "gateways": ("apis/gateway.networking.k8s.io/v1", "GatewayList"),
 }
 """Kinds that are stored, with their API and the name of their list."""
+
+LISTS_KEPT = 50
 
 
 class SimulatedKubernetes(SimulatedServer):
@@ -28,10 +32,14 @@ class SimulatedKubernetes(SimulatedServer):
         super().__init__(now, sleep)
         self.cluster = Cluster(now)
         self.token = token
+        self._spaces = Namespaces(self.cluster, self.check_allowed)
+        self._pods_listed: dict[tuple[str, str], dict[str, Health]] = {}
+        """States of all pods of a namespace when they were listed, by the list's version."""
 
     def routes(self) -> list[web.RouteDef]:
         """Paths of the real API."""
         found: list[tuple[str, str, Any]] = [
+            *self._spaces.routes(),
             ("GET", "/version", self._version),
             ("GET", "/version/", self._version),
             ("GET", "/api/v1/namespaces/{ns}", self._namespace),
@@ -98,33 +106,44 @@ class SimulatedKubernetes(SimulatedServer):
             return await self._watch_pods(request, namespace)
         text = request.query.get("labelSelector")
         selector = parse_selector(text) if text else None
+        if selector is None:
+            self._remember_pods(namespace)
         items = self.cluster.pod_objects(namespace, selector)
         return _listed("PodList", self.cluster, items[: _limit(request)])
 
     async def _watch_pods(self, request: web.Request, namespace: str) -> web.StreamResponse:
         """Stream pods whose state has changed. They are computed from the clock, so it is asked."""
         self.check_allowed("watch", "pods", namespace)
+        since = (namespace, request.query.get("resourceVersion", ""))
         response = await _stream(request)
-        seen: dict[str, object] | None = None
+        seen = self._pods_listed.get(since) or self._pod_states(namespace)
         async for _ in _until_timeout(request, PODS_LOOK):
-            now = self.cluster.now()
-            found = {
-                pod.name: (self.cluster.health(pod, now), owner, pod)
-                for owner, pod in self.cluster.pods(namespace, None)
-            }
-            states: dict[str, object] = {name: state for name, (state, _, _) in found.items()}
-            before = states if seen is None else seen
-            for name in states.keys() | before.keys():
-                if states.get(name) == before.get(name):
+            found = {pod.name: (owner, pod) for owner, pod in self.cluster.pods(namespace, None)}
+            states = self._pod_states(namespace)
+            for name in states.keys() | seen.keys():
+                if states.get(name) == seen.get(name):
                     continue
                 event = "MODIFIED" if name in states else "DELETED"
                 item: Object = {"metadata": {"name": name, "namespace": namespace}}
                 if name in found:
-                    state, owner, pod = found[name]
-                    item = as_object(pod, state, namespace, owner)
+                    owner, pod = found[name]
+                    item = as_object(pod, states[name], namespace, owner)
                 await _event(response, event, item)
             seen = states
         return response
+
+    def _pod_states(self, namespace: str) -> dict[str, Health]:
+        now = self.cluster.now()
+        pods = self.cluster.pods(namespace, None)
+        return {pod.name: self.cluster.health(pod, now) for _, pod in pods}
+
+    def _remember_pods(self, namespace: str) -> None:
+        """Keep what a list of all was of, for a watch that goes on from there."""
+        key = (namespace, str(self.cluster.objects.version))
+        if key not in self._pods_listed:
+            self._pods_listed[key] = self._pod_states(namespace)
+        while len(self._pods_listed) > LISTS_KEPT:
+            del self._pods_listed[next(iter(self._pods_listed))]
 
     async def _slices(self, request: web.Request) -> Object:
         namespace = request.match_info["ns"]

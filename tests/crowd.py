@@ -1,0 +1,39 @@
+"""Many services like `payments` at a time, and how full a channel gets of them."""
+
+from integrations.simulated.kubernetes import seeding
+from integrations.simulated.slack.workspace import Channel
+from tests.tester import World
+
+
+def named(kind: str, count: int) -> list[str]:
+    """Names of services."""
+    return [f"{kind}-{number}" for number in range(count)]
+
+
+def with_services(text: str, names: list[str], watch: str = "30s") -> str:
+    """Add services like `payments` under these names to the catalogue's text."""
+    return text + "".join(
+        f'  {name}:\n    image: "quantivista/{name}:{{version}}"\n'
+        '    depends_on: {config: ">=1.9 <3"}\n'
+        f"    strategy: {{kind: blue-green, traffic: service, watch: {watch}}}\n"
+        for name in names
+    )
+
+
+def seed_staging(world: World, names: list[str]) -> None:
+    """Let them run in staging, in an older version."""
+    for name in names:
+        image = f"quantivista/{name}:v2.0.5"
+        seeding.seed_blue_green(world.kubernetes.cluster, "staging", name, image)
+
+
+def most_in_a_second(channel: Channel) -> int:
+    """Count the bot's messages in the fullest second of a channel, wherever it begins."""
+    moments = sorted(float(m.ts) for m in channel.messages.values() if m.author == "bot")
+    first = most = 0
+    for number, moment in enumerate(moments):
+        # Slack's stamps have microseconds, and a binary fraction is a little off.
+        while moment - moments[first] >= 1 - 1e-6:
+            first += 1
+        most = max(most, number - first + 1)
+    return most
