@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from bot.domain.durations import Duration
+from bot.domain.environments import Ephemeral, Reports, wrong_names
+from bot.domain.sinks import Events
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
 
@@ -214,6 +216,9 @@ class Catalog(Entry):
     environments: Mapping[str, Environment]
     policies: Mapping[str, Policy] = {"default": Policy()}
     services: Mapping[str, Service]
+    events: Events = Events()
+    ephemeral: Ephemeral | None = None
+    reports: Reports = Reports()
 
     def environment_named(self, word: str) -> str | None:
         """Resolve an environment's name or alias; None where there is none such."""
@@ -279,6 +284,7 @@ def check(catalog: Catalog) -> list[Problem]:
         *_check_groups(catalog),
         *(p for name in catalog.services for p in _check_service(catalog, name)),
         *_check_cycles(catalog),
+        *_check_passing(catalog),
     ]
 
 
@@ -296,6 +302,13 @@ def _check_environments(catalog: Catalog) -> Iterable[Problem]:
             yield Problem(path=(*path, "policy"), message=f"there is no policy {env.policy}")
         yield from _check_roles(catalog, name)
     yield from _check_order(catalog)
+
+
+def _check_passing(catalog: Catalog) -> Iterable[Problem]:
+    clusters = {env.cluster for env in catalog.environments.values()}
+    known = (clusters, {*catalog.roles, *SPECIAL_RIGHTS}, catalog.slack.channels)
+    for path, message, severity in wrong_names(catalog.ephemeral, catalog.reports, *known):
+        yield Problem(path=path, message=message, severity=severity)
 
 
 def _check_roles(catalog: Catalog, name: str) -> Iterable[Problem]:

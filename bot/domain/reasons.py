@@ -70,6 +70,8 @@ class Reason(StrEnum):
     UNKNOWN_NAME = "unknown_name"
     WRONG_CHANNEL = "wrong_channel"
     GROUP_UNREADABLE = "group_unreadable"
+    TOO_LONG = "too_long"
+    NOT_SET_UP = "not_set_up"
     BUG = "bug"
     # Endings that went well.
     DONE = "done"

@@ -1,5 +1,6 @@
 """Typed requests: one for each thing that a person can ask. `commands` makes them from words."""
 
+from datetime import timedelta
 from typing import Literal
 
 from bot.domain.catalog import StrategyKind
@@ -70,6 +71,16 @@ class AdoptRequest(Value):
     service: str
     version: str
     environment: str
+
+
+class EnvironmentRequest(Value):
+    """Look at environments that come and go, or say something to one of them."""
+
+    kind: Literal["list", "services", "report", "extend", "keep", "help"]
+    name: str = ""
+    duration: timedelta | None = None
+    """How much longer; None: as long as the button gives."""
+    page: int = 1
 
 
 class DetailsRequest(Value):

@@ -14,7 +14,8 @@ class Value(BaseModel):
     while both run side by side. What people write is stricter: see `catalog.Entry`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # An error that reaches the log must not hold what somebody sent.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 def canonical(data: Any) -> str:

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, exists, or_
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.store.leases import insert_for
 from bot.store.session import changed
-from bot.store.tables import INBOX, JOBS, OUTBOX, WEBHOOKS
+from bot.store.tables import DELIVERIES, EVENTS, INBOX, JOBS, NAMESPACES, OUTBOX, WEBHOOKS, JobRow
 
 
 async def claim(session: AsyncSession, name: str, due: datetime) -> bool:
@@ -18,14 +19,31 @@ async def claim(session: AsyncSession, name: str, due: datetime) -> bool:
     return bool(changed(done))
 
 
+def _over(before: datetime) -> list[ColumnElement[bool]]:
+    """What was said of a namespace held until then at the most."""
+    ends = (NAMESPACES.c.expires_at, NAMESPACES.c.kept_until)
+    return [or_(end.is_(None), end < before) for end in ends]
+
+
+async def is_claimed(session: AsyncSession, name: str, due: datetime) -> bool:
+    """Whether a run is somebody's already."""
+    found = await session.exec(select(JobRow.due).where(JobRow.name == name, JobRow.due == due))
+    return found.first() is not None
+
+
 async def sweep(session: AsyncSession, before: datetime) -> int:
-    """Delete commands, messages, webhooks and runs that ended before then; count the rows."""
+    """Delete commands, messages, webhooks, events and runs that ended before then; count them."""
+    wanted = exists().where(DELIVERIES.c.event_id == EVENTS.c.id)
     gone = 0
     for statement in (
         delete(INBOX).where(INBOX.c.done_at < before),
         delete(OUTBOX).where(OUTBOX.c.sent_at < before),
         delete(WEBHOOKS).where(WEBHOOKS.c.at < before),
         delete(JOBS).where(JOBS.c.due < before),
+        delete(DELIVERIES).where(DELIVERIES.c.delivered_at < before),
+        delete(DELIVERIES).where(DELIVERIES.c.dead_at < before),
+        delete(EVENTS).where(EVENTS.c.at < before, ~wanted),
+        delete(NAMESPACES).where(NAMESPACES.c.said_at < before, *_over(before)),
     ):
         gone += changed(await session.exec(statement))
     return gone

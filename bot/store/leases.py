@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, or_, update
+from sqlalchemy import Table, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import select
@@ -29,6 +29,8 @@ class Lease:
     place: tuple[str, str] | None
     fence: int
     owner: str
+    taken_from: str | None = None
+    """Who held it until this claim, and had not given it back; it may be oneself."""
 
 
 def insert_for(session: AsyncSession) -> Any:
@@ -55,17 +57,32 @@ async def claim(
 ) -> Lease | None:
     """Take the lease if it is free or has run out (or at once, by force) and raise the fence."""
     table, where = _row(release_id, place)
-    free = [] if force else [or_(table.c.lease_until.is_(None), table.c.lease_until <= real)]
     take = (
         update(table)
-        .where(*where, *free)
+        .where(*where)
         .values(fence=table.c.fence + 1, lease_owner=owner, lease_until=real + LEASE)
         .returning(table.c.fence)
     )
-    fence = (await session.exec(take)).scalar_one_or_none()
-    if fence is None and place is not None and await ensure_target(session, *place):
-        fence = (await session.exec(take)).scalar_one_or_none()
+    idle = take.where(table.c.lease_until.is_(None))
+    fence = (await session.exec(idle)).scalar_one_or_none()
+    if fence is not None:
+        return Lease(release_id, place, fence, owner)
+    mine = [] if force else [table.c.lease_until <= real]
+    holder = await _holder(session, table, [*where, *mine])
+    if holder is not None:
+        fence = (await session.exec(take.where(*mine))).scalar_one_or_none()
+        return None if fence is None else Lease(release_id, place, fence, owner, holder)
+    if place is not None and await ensure_target(session, *place):
+        fence = (await session.exec(idle)).scalar_one_or_none()
     return None if fence is None else Lease(release_id, place, fence, owner)
+
+
+async def _holder(session: AsyncSession, table: Table, where: list[Any]) -> str | None:
+    """Say who has a lease that may be taken all the same; None where there is none such."""
+    held = table.c.lease_until.is_not(None)
+    found = await session.exec(select(table.c.lease_owner).where(*where, held))
+    holders = found.all()
+    return (holders[0] or "") if holders else None
 
 
 async def hold(session: AsyncSession, lease: Lease, until: datetime | None) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.facts import LedgerFact
@@ -90,3 +90,16 @@ async def replace(
     )
     session.add(LedgerRow(**entry.model_dump()))
     await session.flush()
+
+
+async def stays(session: AsyncSession, environment: str, after: datetime) -> list[Entry]:
+    """List every service's stays in an environment that last, or ended after then; oldest first."""
+    found = await session.exec(
+        select(LedgerRow)
+        .where(
+            LedgerRow.environment == environment,
+            or_(col(LedgerRow.until).is_(None), col(LedgerRow.until) > after),
+        )
+        .order_by(col(LedgerRow.since), col(LedgerRow.id))
+    )
+    return [Entry.model_validate(row.model_dump()) for row in found.all()]

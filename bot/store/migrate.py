@@ -41,6 +41,15 @@ async def migrate(store: Store, *, tries: int = TRIES) -> None:
             return
 
 
+async def standing(store: Store) -> tuple[str | None, tuple[str, ...]]:
+    """Tell which schema the database has, and which ones this version knows, newest first."""
+    async with store.read() as session:
+        connection = await session.connection()
+        stored = await connection.run_sync(_stored)
+    known = ScriptDirectory.from_config(config()).walk_revisions()
+    return stored, tuple(script.revision for script in known)
+
+
 async def _upgrade(store: Store) -> None:
     async with store.write() as session:
         connection = await session.connection()

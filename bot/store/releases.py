@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.domain.lifecycle import UNDER_WAY, State
+from bot.domain.lifecycle import UNDER_WAY, WAITING, State
 from bot.domain.releases import Release
 from bot.errors import StaleLeaseError
 from bot.store.leases import insert_for
@@ -117,15 +117,17 @@ async def by_request(session: AsyncSession, request_key: str) -> Release | None:
     return _value(body) if body is not None else None
 
 
-async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tuple[str, State]]:
-    """List releases whose time has come, those that go back first."""
+async def due(
+    session: AsyncSession, now: datetime, limit: int = 200
+) -> list[tuple[str, State, datetime]]:
+    """List releases whose time has come, and since when; those that go back first."""
     found = await session.exec(
-        select(ReleaseRow.id, ReleaseRow.state)
+        select(ReleaseRow.id, ReleaseRow.state, ReleaseRow.due_at)
         .where(col(ReleaseRow.due_at) <= now)
         .order_by((col(ReleaseRow.state) != State.ROLLING_BACK.value), col(ReleaseRow.due_at))
         .limit(limit)
     )
-    return [(release_id, State(state)) for release_id, state in found.all()]
+    return [(release_id, State(state), at or now) for release_id, state, at in found.all()]
 
 
 async def next_due(session: AsyncSession, after: datetime | None = None) -> datetime | None:
@@ -199,6 +201,13 @@ async def unfinished(session: AsyncSession, services: Iterable[str] = ()) -> lis
         query = query.where(col(ReleaseRow.service).in_(names))
     found = await session.exec(query.order_by(col(ReleaseRow.created_at)))
     return [_value(body) for body in found.all()]
+
+
+async def waiting(session: AsyncSession) -> list[Release]:
+    """List every release that has not taken its target yet."""
+    states = [state.value for state in WAITING]
+    query = select(ReleaseRow.body).where(col(ReleaseRow.state).in_(states))
+    return [_value(body) for body in (await session.exec(query)).all()]
 
 
 async def newer_started(session: AsyncSession, release: Release) -> str | None:

@@ -4,7 +4,7 @@ Used by the engine. Faults of the database come out as StoreError, whatever the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.domain.releases import Release
 from bot.errors import StoreError
 from bot.store.sqlite import SCHEME, sqlite_engine
 
@@ -37,6 +38,9 @@ _RAW = (asyncpg.PostgresError, asyncpg.InterfaceError)
 """What the driver raises as it is while a connection is being made: a server that starts up."""
 
 
+_ENDINGS = "endings"
+
+
 def async_url(url: str) -> str:
     """Write a `DATABASE_URL` with the asynchronous driver. Raises ValueError on other kinds."""
     scheme = url.split("://", 1)[0].split("+", 1)[0]
@@ -52,18 +56,30 @@ def changed(result: Any) -> int:
     return count
 
 
+def note_ending(session: AsyncSession, release: Release) -> None:
+    """Note that a release ends; `Store.ended` hears of it if the transaction holds."""
+    session.info.setdefault(_ENDINGS, []).append(release)
+
+
+def _nobody(_release: Release) -> None:
+    """Hear of an ending and do nothing."""
+
+
 class Store:
     """The database. One writer at a time on SQLite, in the order of asking; readers beside it."""
 
     def __init__(self, url: str) -> None:
         self.url = async_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
+        self.ended: Callable[[Release], None] = _nobody
+        """Hears of each release that ended, once that is stored."""
         if self.is_sqlite:
             self._writer = sqlite_engine(self.url, size=1, writes=True)
             self._reader = sqlite_engine(self.url, size=4, writes=False)
         else:
             self._writer = self._reader = create_async_engine(
                 self.url,
+                hide_parameters=True,
                 pool_size=10,
                 max_overflow=10,
                 pool_timeout=5,
@@ -82,6 +98,9 @@ class Store:
         async with _translated(), self._session(self._writer) as session:
             yield session
             await session.commit()
+            endings: list[Release] = session.info.pop(_ENDINGS, [])
+        for release in endings:
+            self.ended(release)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:

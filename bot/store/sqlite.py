@@ -60,6 +60,7 @@ def sqlite_engine(url: str, *, size: int, writes: bool) -> AsyncEngine:
     patience = 0.0 if writes else RECOVERY_SECONDS
     engine = create_async_engine(
         url,
+        hide_parameters=True,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,

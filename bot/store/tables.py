@@ -233,10 +233,17 @@ class WebhookRow(SQLModel, table=True):
     """Webhooks seen, by delivery id and by the body's hash: the id is outside the signature."""
 
     __tablename__ = "webhooks"
+    __table_args__ = (
+        Index("ix_webhooks_delivery", "delivery"),
+        Index("ix_webhooks_repository", "repository", "event", "at"),
+    )
 
     body_hash: str = Field(primary_key=True, max_length=64)
     delivery: str
     at: datetime
+    repository: str | None = None
+    event: str | None = None
+    """Both None: the version before this one took it."""
 
 
 class CatalogRow(SQLModel, table=True):
@@ -260,7 +267,7 @@ class JobRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """An event that happened. `seq` is the order in which they did; `body` is its data as JSON."""
+    """An event that happened. `seq` is the order in which they did, `body` all of it as JSON."""
 
     __tablename__ = "events"
     __table_args__ = (Index("ix_events_release", "release_id"),)
@@ -280,7 +287,14 @@ class DeliveryRow(SQLModel, table=True):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_due", "due_at"),
-        Index("ix_deliveries_order", "sink", "service", "seq"),
+        Index(
+            "ix_deliveries_order",
+            "sink",
+            "service",
+            "seq",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
     )
 
     event_id: str = Field(primary_key=True, max_length=64)
@@ -288,7 +302,10 @@ class DeliveryRow(SQLModel, table=True):
     seq: int
     service: str
     due_at: datetime | None = None
+    """None: it is delivered or dead, and keeps no later one waiting."""
     attempts: int = 0
+    refusals: int = 0
+    """How many of the last tries in a row the sink refused for good (4xx)."""
     lease_until: datetime | None = None
     delivered_at: datetime | None = None
     dead_at: datetime | None = None

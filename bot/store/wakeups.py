@@ -28,6 +28,26 @@ DEAF_SECONDS = 300.0
 _FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
+async def arrive(url: str) -> bool:
+    """Say whether a connection hears what is told on it; behind some pools it does not."""
+    heard = asyncio.Event()
+    connection = await asyncpg.connect(
+        url.replace("postgresql+asyncpg://", "postgresql://"), timeout=5, command_timeout=5
+    )
+    try:
+        # A channel of its own: nobody else is woken by the question.
+        channel = f"{CHANNEL}_{secrets.token_hex(4)}"
+        await connection.add_listener(channel, lambda *_: heard.set())
+        await connection.execute("SELECT pg_notify($1, '')", channel)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROOF_SECONDS):
+                await heard.wait()
+        return heard.is_set()
+    finally:
+        with suppress(*_FAULTS):
+            await connection.close(timeout=1)
+
+
 class Wakeups:
     """One process's ear and mouth. `owner` marks what it said itself."""
 

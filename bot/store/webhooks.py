@@ -1,7 +1,8 @@
-"""Webhooks that were seen, so that a repeat wakes nobody twice."""
+"""Webhooks that were seen, so that a repeat wakes nobody twice; and when one came last."""
 
 from datetime import datetime
 
+from sqlmodel import func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.ports import Webhook
@@ -11,10 +12,47 @@ from bot.store.tables import WEBHOOKS
 
 
 async def first_time(session: AsyncSession, webhook: Webhook, now: datetime) -> bool:
-    """Note it; False where the same body came before, under whatever delivery id."""
+    """Note it; False where the same body came before, or something under the same delivery id.
+
+    The id alone would not do, since it is outside the signature: a replay may bear another one.
+    """
+    if webhook.delivery and await _delivered(session, webhook.delivery):
+        return False
     done = await session.exec(
         insert_for(session)(WEBHOOKS)
-        .values(body_hash=webhook.body_hash, delivery=webhook.delivery, at=now)
+        .values(
+            body_hash=webhook.body_hash,
+            delivery=webhook.delivery,
+            at=now,
+            repository=webhook.repository,
+            event=webhook.event,
+        )
         .on_conflict_do_nothing()
     )
     return bool(changed(done))
+
+
+async def _delivered(session: AsyncSession, delivery: str) -> bool:
+    query = select(WEBHOOKS.c.body_hash).where(WEBHOOKS.c.delivery == delivery).limit(1)
+    return (await session.exec(query)).first() is not None
+
+
+async def last(session: AsyncSession, repository: str, event: str) -> datetime | None:
+    """When the last webhook of that kind came from a repository."""
+    found = await session.exec(
+        select(func.max(WEBHOOKS.c.at)).where(
+            WEBHOOKS.c.repository == repository, WEBHOOKS.c.event == event
+        )
+    )
+    moment: datetime | None = found.one()
+    return moment
+
+
+async def arrivals(session: AsyncSession) -> dict[str, datetime]:
+    """When the last webhook came from each repository."""
+    found = await session.exec(
+        select(WEBHOOKS.c.repository, func.max(WEBHOOKS.c.at))
+        .where(WEBHOOKS.c.repository.is_not(None))
+        .group_by(WEBHOOKS.c.repository)
+    )
+    return {row[0]: row[1] for row in found.all()}

@@ -1,0 +1,182 @@
+"""What a cluster and a code host say of environments that come and go, and what people said.
+
+`known_as` turns a namespace into a passing environment by the catalogue's pattern and label keys.
+Pure: adapters and the store fill these values, `bot.domain.stale` judges them.
+"""
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Literal
+
+from bot.domain.environments import Ephemeral, name_expression
+from bot.domain.value import Value
+
+LEAST_CUT = 20
+"""Characters from which on a branch's name in a label or a name may have been cut short."""
+
+_NO_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+class Namespace(Value):
+    """A namespace as its cluster lists it. `marks`: the annotations and labels that were wanted."""
+
+    name: str
+    created_at: datetime
+    marks: Mapping[str, str] = {}
+
+
+class Workload(Value):
+    """A Deployment as a list shows it: its images by container."""
+
+    name: str
+    images: Mapping[str, str] = {}
+
+
+class Passing(Value):
+    """One environment that comes and goes: a namespace that the pattern or the marks tell of."""
+
+    cluster: str | None
+    name: str
+    created_at: datetime
+    owner: str | None = None
+    """A Slack user id; or a login, a role or a name that the catalogue ties to none."""
+    branch: str | None = None
+    number: int | None = None
+    """Number of its pull request."""
+    repository: str | None = None
+    expires_at: datetime | None = None
+    twin: bool = False
+    """Another cluster has one of the same name."""
+
+    @property
+    def handle(self) -> str:
+        """What people call it: its name, with its cluster where that is needed."""
+        return f"{self.cluster or 'current'}/{self.name}" if self.twin else self.name
+
+
+class Said(Value):
+    """What a person said of an environment last."""
+
+    by: str | None
+    at: datetime | None
+    expires_at: datetime | None = None
+    kept_until: datetime | None = None
+
+
+class Pull(Value):
+    """A pull request. `branch` None: it comes from a fork, whose branches are not ours."""
+
+    number: int
+    branch: str | None
+    state: Literal["open", "closed", "merged"]
+    merged_at: datetime | None = None
+
+
+class Branches(Value):
+    """A repository's branches and its pull requests, those that changed last.
+
+    `whole`: every branch is here. Else one that isn't may be there all the same.
+    """
+
+    heads: frozenset[str]
+    pulls: tuple[Pull, ...] = ()
+    whole: bool = True
+
+    @cached_property
+    def by_number(self) -> dict[int, Pull]:
+        """Pull requests by number."""
+        return {pull.number: pull for pull in self.pulls}
+
+    @cached_property
+    def by_branch(self) -> dict[str, Pull]:
+        """The newest pull request of each branch, by the branch's slug; an open one goes first."""
+        found: dict[str, Pull] = {}
+        for pull in sorted(self.pulls, key=lambda p: (p.state == "open", p.number)):
+            if pull.branch is not None:
+                found[slug(pull.branch)] = pull
+        return found
+
+    @cached_property
+    def _slugs(self) -> list[str]:
+        return sorted(map(slug, self.heads))
+
+    def has(self, branch: str) -> bool:
+        """Whether the branch is there. Labels and names hold it as a slug, maybe cut short."""
+        if branch in self.heads:
+            return True
+        wanted = slug(branch)
+        at = bisect_left(self._slugs, wanted)
+        near = self._slugs[at] if at < len(self._slugs) else ""
+        return near == wanted or (len(wanted) >= LEAST_CUT and near.startswith(wanted))
+
+
+def slug(branch: str) -> str:
+    """Write a branch as names of Kubernetes can hold it: `Feature/X_1` is `feature-x-1`."""
+    return _NO_SLUG.sub("-", branch.lower()).strip("-")
+
+
+class Knowing(Value):
+    """By what the passing environments of one cluster are known."""
+
+    rules: Ephemeral
+    cluster: str | None
+    lasting: frozenset[str] = frozenset()
+    """Namespaces of the catalogue's own environments in this cluster: they never count."""
+    logins: Mapping[str, str] = {}
+    """Slack user ids by login of the code host: an owner may be written as either."""
+
+
+def known_as(knowing: Knowing, namespaces: Iterable[Namespace]) -> tuple[Passing, ...]:
+    """Find the passing environments among namespaces.
+
+    One counts whose name matches the pattern, or that is marked with a branch or an end.
+    """
+    expression = name_expression(knowing.rules.pattern)
+    found = (
+        _passing(knowing, one, expression.fullmatch(one.name))
+        for one in namespaces
+        if one.name not in knowing.lasting
+    )
+    return tuple(one for one in found if one is not None)
+
+
+def told_apart(environments: Iterable[Passing]) -> tuple[Passing, ...]:
+    """Mark those whose name is in several clusters."""
+    everything = tuple(environments)
+    times = Counter(one.name for one in everything)
+    return tuple(
+        one.model_copy(update={"twin": True}) if times[one.name] > 1 else one for one in everything
+    )
+
+
+def _passing(knowing: Knowing, one: Namespace, match: re.Match[str] | None) -> Passing | None:
+    rules, marks = knowing.rules, one.marks
+    keys = rules.labels
+    if match is None and not (marks.get(keys.branch) or marks.get(keys.expires)):
+        return None
+    parts = match.groupdict() if match else {}
+    number = parts.get("number") or ""
+    owner = marks.get(keys.owner) or parts.get("owner")
+    return Passing(
+        cluster=knowing.cluster,
+        name=one.name,
+        created_at=one.created_at,
+        owner=knowing.logins.get(owner, owner) if owner else None,
+        branch=marks.get(keys.branch) or parts.get("branch"),
+        number=int(number) if number.isdecimal() else None,
+        repository=marks.get(keys.repository) or rules.repository,
+        expires_at=_moment(marks.get(keys.expires)),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read a day or a moment, in UTC where it names no zone; anything else tells nothing."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
