@@ -8,17 +8,25 @@ from urllib.parse import quote
 from github.Requester import Requester
 
 from bot.domain.facts import CheckRun, Diff, Scan, Tag
+from bot.domain.hosting import Budget
 from bot.domain.versions import Version, VersionError
 from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentError
-from bot.ports import Finding, Run, TestCounts
+from bot.ports import Checkup, Run, TestCounts
+from integrations.calls import Told, untold
 from integrations.github import junit
+from integrations.github.deployments import Deployments
+from integrations.github.doctor import examine
 from integrations.github.pool import Credentials, Json, Pool
+from integrations.github.references import References
 
 MOST_COMMITS = 250
 """Commits of a comparison that are read for their authors; GitHub gives no more on one page."""
 
 MOST_ROWS = 1000
 """Rows of checks, analyses or alerts that are read at the most."""
+
+MOST_RUNS = 300
+"""Runs of one repository that one look reads; an older one that still runs is read by itself."""
 
 SKEW = timedelta(seconds=30)
 """How much earlier than its intent a run may seem to be made: two clocks are never the same."""
@@ -31,19 +39,36 @@ _BY_RULE = {"error": "high", "warning": "medium", "note": "low"}
 """Severity of an alert whose rule has no security severity (GitHub docs: SARIF levels)."""
 
 
-class GitHubHost:
+class GitHubHost(Deployments, References):
     """GitHub for every repository of the catalogue."""
 
     def __init__(
-        self, url: str, credentials: Credentials, *, seconds: float = 10.0, workers: int = 8
+        self,
+        url: str,
+        credentials: Credentials,
+        *,
+        seconds: float = 10.0,
+        workers: int = 8,
+        told: Told = untold,
     ) -> None:
-        self._pool = Pool(url, credentials, seconds, workers)
+        self._pool = Pool(url, credentials, seconds, workers, told)
+        self._credentials = credentials
         self._branches: dict[str, str] = {}
 
     @property
     def remaining(self) -> int | None:
         """Requests left in the present hour, as GitHub last said."""
-        return self._pool.remaining
+        budget = self._pool.budget
+        return budget.remaining if budget else None
+
+    def budget(self) -> Budget | None:
+        """Give the hour's budget as GitHub last told it."""
+        return self._pool.budget
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Requests that this process has asked for, by kind, for the metrics."""
+        return dict(self._pool.calls)
 
     async def close(self) -> None:
         """Let the worker threads end."""
@@ -159,17 +184,16 @@ class GitHubHost:
             self._branches[repository] = found["default_branch"]
         return self._branches[repository]
 
-    async def find_run(
-        self, repository: str, workflow: str, marker: str, since: datetime
-    ) -> Run | None:
-        """Find the oldest run since then whose title holds the marker."""
-        path = f"/repos/{repository}/actions/workflows/{quote(workflow)}/runs"
-        created = f">={(since - SKEW).strftime('%Y-%m-%dT%H:%M:%SZ')}"
+    async def runs(self, repository: str, since: datetime) -> tuple[Run, ...]:
+        """List the dispatched runs of a repository since then, newest first."""
         rows = await self._pool.pages(
-            path, "workflow_runs", MOST_ROWS, event="workflow_dispatch", created=created
+            f"/repos/{repository}/actions/runs",
+            "workflow_runs",
+            MOST_RUNS,
+            event="workflow_dispatch",
+            created=_since(since),
         )
-        mine = [row for row in rows if marker in (row.get("display_title") or "")]
-        return _run(min(mine, key=lambda row: row["id"])) if mine else None
+        return tuple(_run(row) for row in rows)
 
     async def run(self, repository: str, run_id: int) -> Run:
         """Read one run."""
@@ -208,34 +232,12 @@ class GitHubHost:
 
         return await self._pool.call(fetch)
 
-    async def check(self, repositories: Mapping[str, Iterable[str]]) -> list[Finding]:
+    async def check(
+        self, repositories: Mapping[str, Iterable[str]], passing: str | None = None
+    ) -> Checkup:
         """Look at each repository and the workflows that it should have, for `doctor`."""
-        found = []
-        for repository, workflows in repositories.items():
-            found += await self._check(repository, workflows)
-        return found
-
-    async def _check(self, repository: str, workflows: Iterable[str]) -> list[Finding]:
-        try:
-            said = await self._pool.get(f"/repos/{repository}")
-        except Exception as error:  # noqa: BLE001 - a doctor reports whatever ails
-            remedy = "Give the token or App access to it: contents and metadata to read."
-            return [_bad(repository, f"{error}", remedy)]
-        bad = []
-        if said.get("permissions") and not said["permissions"].get("push"):
-            remedy = "Give it Actions: write, or workflows can't be started."
-            bad.append(_bad(repository, "The bot may only read.", remedy))
-        for workflow in workflows:
-            try:
-                await self._pool.get(f"/repos/{repository}/actions/workflows/{quote(workflow)}")
-            except Exception as error:  # noqa: BLE001 - a doctor reports whatever ails
-                remedy = f"Copy it from docs/workflows.md to .github/workflows/{workflow}."
-                bad.append(_bad(repository, f"Workflow {workflow}: {error}", remedy))
-        return bad or [Finding(good=True, subject=repository, sentence="Reachable, may dispatch.")]
-
-
-def _bad(subject: str, sentence: str, remedy: str) -> Finding:
-    return Finding(good=False, subject=subject, sentence=sentence, remedy=remedy)
+        view = self.check_view
+        return await examine(self._pool, self._credentials, repositories, view, passing)
 
 
 def _author(commit: Json) -> str | None:
@@ -265,6 +267,10 @@ def _counted(alerts: Iterable[Json], path: str | None) -> dict[str, int]:
     return counts
 
 
+def _since(moment: datetime) -> str:
+    return f">={(moment - SKEW).strftime('%Y-%m-%dT%H:%M:%SZ')}"
+
+
 def _run(row: Any) -> Run:
     ended = row["status"] == "completed"
     return Run(
@@ -273,6 +279,8 @@ def _run(row: Any) -> Run:
         status=_STATUSES.get(row["status"], "queued"),
         conclusion=row.get("conclusion"),
         title=row.get("display_title") or "",
+        # The path of a run may name the ref that the file was read at: `…/deploy.yml@main`.
+        workflow=(row.get("path") or "").partition("@")[0].rsplit("/", 1)[-1],
         created_at=row.get("created_at"),
         started_at=row.get("run_started_at"),
         ended_at=row.get("updated_at") if ended else None,

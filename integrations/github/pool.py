@@ -7,6 +7,7 @@ swapped. Its default retry repeats POST, which can dispatch twice: here only rea
 import asyncio
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ import urllib3
 from github import Auth, Github, GithubException, GithubRetry
 from github.Requester import Requester
 
+from bot.domain.hosting import Budget
 from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
+from integrations.calls import Told, timed, untold
 
 T = TypeVar("T")
 Json = Any
@@ -52,14 +55,24 @@ class Credentials:
 class Pool:
     """Runs calls on worker threads, within a time limit."""
 
-    def __init__(self, url: str, credentials: Credentials, seconds: float, workers: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        seconds: float,
+        workers: int,
+        told: Told = untold,
+    ) -> None:
         self._url = url
+        self._told = told
         self._credentials = credentials
         self._seconds = seconds
         self._own = threading.local()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="github")
-        self.remaining: int | None = None
-        """Requests left in the present hour, as GitHub last said."""
+        self.budget: Budget | None = None
+        """Requests in an hour and those left of them, as GitHub last said."""
+        self.calls: Counter[str] = Counter()
+        """Requests that were asked for, by kind: `read tags`, `write deployments`."""
 
     def close(self) -> None:
         """Let the threads end; a call under way ends by its own socket's time limit."""
@@ -67,11 +80,25 @@ class Pool:
 
     async def get(self, path: str, **query: Any) -> Json:
         """Read one page."""
-        return await self.call(lambda api: self._ask(api, "GET", path, query, None))
+        kind = f"read {kind_of(path)}"
+        return await self.call(lambda api: self._ask(api, "GET", path, query, None)[1], kind=kind)
+
+    async def headed(self, path: str, **query: Any) -> tuple[dict[str, str], Json]:
+        """Read one page with the answer's headers, whose names are in lower case."""
+        kind = f"read {kind_of(path)}"
+        return await self.call(lambda api: self._ask(api, "GET", path, query, None), kind=kind)
+
+    def beside(self, credentials: Credentials) -> "Pool":
+        """Make a small pool on the same server that signs in as somebody else."""
+        return Pool(self._url, credentials, self._seconds, 1, self._told)
 
     async def post(self, path: str, body: Json) -> Json:
         """Write. Raises TemporaryError(unknown=True) where it may have had its effect."""
-        return await self.call(lambda api: self._ask(api, "POST", path, {}, body), write=True)
+        return await self.call(
+            lambda api: self._ask(api, "POST", path, {}, body)[1],
+            write=True,
+            kind=f"write {kind_of(path)}",
+        )
 
     async def pages(self, path: str, key: str | None, most: int, **query: Any) -> list[Json]:
         """Read pages of 100 until one is not full, at most so many rows."""
@@ -86,15 +113,28 @@ class Pool:
             page += 1
         return rows[:most]
 
-    def _ask(self, api: Requester, verb: str, path: str, query: dict[str, Any], body: Json) -> Json:
+    def _ask(
+        self, api: Requester, verb: str, path: str, query: dict[str, Any], body: Json
+    ) -> tuple[dict[str, str], Json]:
         headers, data = api.requestJsonAndCheck(verb, path, query, input=body)
-        left = headers.get("x-ratelimit-remaining")
-        if left is not None:
-            self.remaining = int(left)
-        return data
+        left, limit = headers.get("x-ratelimit-remaining"), headers.get("x-ratelimit-limit")
+        if left is not None and limit is not None:
+            self.budget = Budget(limit=int(limit), remaining=int(left))
+        return headers, data
 
-    async def call(self, work: Callable[[Requester], T], *, write: bool = False) -> T:
-        """Run it on a worker. Errors come out translated by meaning."""
+    async def call(
+        self,
+        work: Callable[[Requester], T],
+        *,
+        write: bool = False,
+        kind: str = "read artifacts",
+    ) -> T:
+        """Run it on a worker. Errors come out translated by meaning; `kind` is for the metrics."""
+        self.calls[kind] += 1
+        with timed(self._told, kind):
+            return await self._called(work, write=write)
+
+    async def _called(self, work: Callable[[Requester], T], *, write: bool) -> T:
         if not self._credentials.given:
             raise PermanentError(
                 "GitHub isn't configured: set GITHUB_TOKEN or the GITHUB_APP_ ones"
@@ -136,6 +176,30 @@ class Pool:
             self._own.api = client.requester
         api: Requester = self._own.api
         return work(api)
+
+
+_KINDS = {
+    ("git", "tags"): "tags",
+    ("git", "ref"): "tags",
+    ("git", "matching-refs"): "tags",
+    ("commits", "check-runs"): "checks",
+    ("commits", "status"): "checks",
+    ("actions", "runs"): "runs",
+    ("actions", "artifacts"): "artifacts",
+    ("actions", "dispatches"): "dispatches",
+    ("actions", "workflows"): "workflows",
+}
+"""What a path below a repository is about, by its first part and the first other one that is named
+here; the last parts go first."""
+
+
+def kind_of(path: str) -> str:
+    """Name what a request is about, without names or numbers of things."""
+    parts = path.strip("/").split("/")[3:]
+    if not parts:
+        return "repositories"
+    named = (_KINDS.get((parts[0], part)) for part in reversed(parts[1:]))
+    return next((kind for kind in named if kind), parts[0])
 
 
 def translated(error: GithubException, *, write: bool) -> Exception:

@@ -3,11 +3,15 @@
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
 
 from bot.ports import Intake, Webhook
+
+Json = dict[str, Any]
 
 log = structlog.get_logger()
 
@@ -57,15 +61,61 @@ async def _take(request: web.Request, body: bytes, intake: Intake) -> web.Respon
     event = request.headers.get("X-GitHub-Event", "")
     if event == "ping":
         return web.json_response({"ok": True})
-    run = payload.get("workflow_run") if isinstance(payload, dict) else None
-    if event != "workflow_run" or not isinstance(run, dict):
+    told = parsed(event, payload)
+    if told is None:
         return web.json_response({"ignored": event}, status=202)
-    await intake.hint(
-        Webhook(
-            delivery=request.headers.get("X-GitHub-Delivery", ""),
-            body_hash=hashlib.sha256(body).hexdigest(),
-            event=event,
-            release_marker=str(run.get("display_title") or ""),
-        )
-    )
+    delivery = request.headers.get("X-GitHub-Delivery", "")
+    digest = hashlib.sha256(body).hexdigest()
+    webhook = Webhook(delivery=delivery, body_hash=digest, event=event, **told)
+    await intake.hint(webhook)
     return web.json_response({"ok": True}, status=202)
+
+
+def parsed(event: str, payload: Any) -> dict[str, str] | None:
+    """Read what a webhook may wake a release by: its fields of `Webhook`, or None.
+
+    A payload is signed, and yet only looked at where it has the form that GitHub documents.
+    """
+    if not isinstance(payload, dict):
+        return None
+    repository = _text(payload, "repository", "full_name")
+    found = _FOUND[event](payload) if event in _FOUND else None
+    return {"repository": repository, **found} if repository and found else None
+
+
+def _of_run(payload: Json) -> dict[str, str] | None:
+    run = payload.get("workflow_run")
+    return {"release_marker": _text(run, "display_title")} if isinstance(run, dict) else None
+
+
+def _of_suite(payload: Json) -> dict[str, str] | None:
+    """A suite that was asked for says nothing yet; one that has ended may open a gate."""
+    commit = _text(payload, "check_suite", "head_sha")
+    return {"commit": commit} if payload.get("action") == "completed" and commit else None
+
+
+def _of_made(payload: Json) -> dict[str, str] | None:
+    tag = _text(payload, "ref")
+    return {"tag": tag} if payload.get("ref_type") == "tag" and tag else None
+
+
+def _of_push(payload: Json) -> dict[str, str] | None:
+    """A tag that was pushed, moved or deleted; branches are nothing to a release."""
+    kind, _, tag = _text(payload, "ref").partition("refs/tags/")
+    return {"tag": tag} if tag and not kind else None
+
+
+def _text(value: Any, *path: str) -> str:
+    """Follow keys to a text; empty where there is none."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+_FOUND: dict[str, Callable[[Json], dict[str, str] | None]] = {
+    "workflow_run": _of_run,
+    "check_suite": _of_suite,
+    "create": _of_made,
+    "push": _of_push,
+}
+"""Events that may wake a release. All others are taken and ignored."""

@@ -1,6 +1,6 @@
 """Step `restore`: no traffic has moved, so put the idle slot back as it was before."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Outcome, Wait
@@ -63,17 +63,22 @@ async def _stop_run(work: Work) -> Wait | None:
     run_id = await _deploying_run(work)
     if run_id is None or work.now - work.since >= PATIENCE:
         return None
-    source, repository = work.world.source, work.plan.repository
+    world, repository = work.world, work.plan.repository
     try:
-        run = await source.run(repository, run_id)
+        within = world.limits.run_poll / 3
+        run = await world.polling.run(world, repository, run_id, _started(work), within)
         if run.status == "completed":
             return None
         if await work.intent("stop") is None:
             await work.intend("stop", about=f"cancel run {run_id}")
-            await source.cancel_run(repository, run_id)
+            await world.source.cancel_run(repository, run_id)
     except (TemporaryError, PermanentError):
         return Wait(work.now + work.world.limits.pod_poll, f"run {run_id} can't be asked to stop")
     return Wait(work.now + work.world.limits.pod_poll, f"run {run_id} was asked to stop")
+
+
+def _started(work: Work) -> datetime:
+    return work.release.started_at or work.release.created_at
 
 
 async def _deploying_run(work: Work) -> int | None:

@@ -39,12 +39,10 @@ async def finished_run(work: Work, workflow: str) -> Run | Wait | Failed:
     overdue = work.overdue()
     if overdue:
         return overdue
+    pace = await work.world.polling.pace(work.world, work.plan.repository, work.since)
     state = "is queued" if run.status == "queued" else "is running"
-    return Wait(
-        work.now + work.world.limits.run_poll,
-        f"{workflow} run {run.id} {state}",
-        {"run_url": run.url},
-    )
+    note = f"{workflow} run {run.id} {state}{lines.polled(pace.interval) if pace.silent else ''}"
+    return Wait(pace.again_at, note, {"run_url": run.url})
 
 
 async def _the_run(work: Work, workflow: str) -> Run | Wait | Failed:
@@ -52,8 +50,14 @@ async def _the_run(work: Work, workflow: str) -> Run | Wait | Failed:
     if intent is None:
         return await _dispatch(work, workflow)
     if intent.result is not None:
-        return await work.world.source.run(work.plan.repository, int(intent.result))
+        return await _followed(work, int(intent.result))
     return await _look_for(work, workflow, intent)
+
+
+async def _followed(work: Work, run_id: int) -> Run:
+    world, repository = work.world, work.plan.repository
+    pace = await world.polling.pace(world, repository, work.since)
+    return await world.polling.run(world, repository, run_id, work.since, pace.interval)
 
 
 async def _dispatch(work: Work, workflow: str) -> Run | Wait | Failed:
@@ -81,11 +85,15 @@ async def _dispatch(work: Work, workflow: str) -> Run | Wait | Failed:
 
 
 async def _look_for(work: Work, workflow: str, intent: Intent) -> Run | Wait | Failed:
-    since = intent.at - timedelta(seconds=60)
-    run = await work.world.source.find_run(work.plan.repository, workflow, work.release.id, since)
+    world, since = work.world, intent.at - timedelta(seconds=60)
+    over = work.now - intent.at >= world.limits.grace
+    # Before it is started again, the look is made anew.
+    within = timedelta(0) if over else _LOOK
+    marks = (workflow, work.release.id)
+    run = await world.polling.find(world, work.plan.repository, marks, since, within)
     if run is not None:
         return await _adopt(work, workflow, run)
-    if work.now - intent.at < work.world.limits.grace:
+    if not over:
         note = f"looking whether {workflow} was started: GitHub did not say"
         return Wait(work.now + _LOOK, note)
     await work.retract("run")

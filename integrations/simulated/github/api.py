@@ -7,7 +7,11 @@ from typing import Any
 from aiohttp import web
 
 from integrations.simulated.github.answering import GitHubError, answering, page
-from integrations.simulated.github.runs import Hooks, Runner
+from integrations.simulated.github.branching import Branching
+from integrations.simulated.github.hooks import Hooks, Postman, suite_ended, tag_pushed
+from integrations.simulated.github.rights import Rights
+from integrations.simulated.github.runs import Runner
+from integrations.simulated.github.shown import Shown
 from integrations.simulated.github.world import (
     Commit,
     Object,
@@ -31,18 +35,22 @@ class SimulatedGitHub(SimulatedServer):
         self.repositories: dict[str, Repository] = {}
         self.dispatches: list[Run] = []
         """Every dispatch that was accepted: what was really started."""
-        self.permissions = {"push": True, "pull": True, "admin": False}
-        self._runs = Runner(now, sleep, lambda: self.url)
+        self.budget = {"limit": 5000, "remaining": 4999}
+        self.post = Postman(sleep, self.spawn)
+        self.rights = Rights(now, lambda: self.hooks, self._of)
+        self.shown = Shown(now, self._of)
+        self.branching = Branching(now, self._of)
+        self._runs = Runner(now, sleep, lambda: self.url, self.post, self.shown)
 
     @property
     def hooks(self) -> Hooks:
         """Where webhooks go, and what goes wrong with them."""
-        return self._runs.hooks
+        return self.post.hooks
 
     @property
     def delivering(self) -> bool:
         """Whether a webhook is on its way at this moment."""
-        return self._runs.delivering > 0
+        return self.post.delivering > 0
 
     @property
     def runs(self) -> list[Run]:
@@ -165,6 +173,18 @@ class SimulatedGitHub(SimulatedServer):
             if file in repo.workflows:
                 repo.workflows[file].conclusion = conclusion
 
+    def push_tag(self, name: str, tag: str, sha: str) -> None:
+        """Push a tag, new or moved, as a person does: GitHub tells of it."""
+        repo = self.repository(name)
+        before = repo.tags.get(tag)
+        self.add_tag(name, tag, sha)
+        for event, payload in tag_pushed(name, tag, before, sha, self.now()):
+            self.post.send(event, payload)
+
+    def end_suite(self, name: str, sha: str, conclusion: str = "success") -> None:
+        """Tell that a check suite of a commit has ended."""
+        self.post.send("check_suite", suite_ended(name, sha, conclusion, self.now()))
+
     # The API.
 
     def routes(self) -> list[web.RouteDef]:
@@ -177,12 +197,11 @@ class SimulatedGitHub(SimulatedServer):
             ("GET", repo + "/git/tags/{sha}", self._tag_object),
             ("GET", repo + "/compare/{range:.+}", self._compare),
             ("GET", repo + "/commits/{sha}/check-runs", self._check_runs),
-            ("GET", repo + "/commits/{sha}/status", self._status),
             ("GET", repo + "/code-scanning/analyses", self._analyses),
             ("GET", repo + "/code-scanning/alerts", self._alerts),
-            ("GET", repo + "/actions/workflows/{file}", self._workflow),
             ("POST", repo + "/actions/workflows/{file}/dispatches", self._dispatch),
             ("GET", repo + "/actions/workflows/{file}/runs", self._list_runs),
+            ("GET", repo + "/actions/runs", self._list_runs),
             ("GET", repo + "/actions/runs/{id}", self._run),
             ("POST", repo + "/actions/runs/{id}/cancel", self._cancel),
             ("GET", repo + "/actions/runs/{id}/artifacts", self._artifacts),
@@ -190,6 +209,9 @@ class SimulatedGitHub(SimulatedServer):
             ("GET", "/blob/{id}", self._blob),
             ("GET", "/user", self._user),
             ("GET", "/rate_limit", self._rate),
+            *self.shown.routes(),
+            *self.branching.routes(),
+            *self.rights.routes(),
         ]
         return [web.route(method, path, answering(self, run)) for method, path, run in table]
 
@@ -207,7 +229,7 @@ class SimulatedGitHub(SimulatedServer):
             "name": repo.name.split("/")[1],
             "default_branch": repo.default_branch,
             "html_url": f"https://github.example/{repo.name}",
-            "permissions": self.permissions,
+            "archived": repo.archived,
         }
 
     async def _ref(self, request: web.Request) -> Object:
@@ -262,9 +284,6 @@ class SimulatedGitHub(SimulatedServer):
         newest = {run["name"]: run for run in runs}
         return {"total_count": len(newest), "check_runs": page(request, list(newest.values()))}
 
-    async def _status(self, request: web.Request) -> Object:
-        return {"state": "success", "sha": request.match_info["sha"], "statuses": []}
-
     def _scanning(self, request: web.Request) -> Repository:
         repo = self._of(request)
         if not repo.scanning:
@@ -290,12 +309,6 @@ class SimulatedGitHub(SimulatedServer):
         ]
         return page(request, found)
 
-    async def _workflow(self, request: web.Request) -> Object:
-        repo, file = self._of(request), request.match_info["file"]
-        if file not in repo.workflows:
-            raise GitHubError(404, "Not Found")
-        return {"id": 1, "name": file, "path": f".github/workflows/{file}", "state": "active"}
-
     async def _dispatch(self, request: web.Request) -> Object | web.Response:
         repo, file = self._of(request), request.match_info["file"]
         if file not in repo.workflows:
@@ -309,7 +322,7 @@ class SimulatedGitHub(SimulatedServer):
             raise GitHubError(422, f"Unexpected inputs provided: {sorted(unknown)}")
         run = self._runs.start(repo, workflow, inputs)
         self.dispatches.append(run)
-        self.spawn(self._runs.carry_out(run, workflow))
+        self.spawn(self._runs.carry_out(repo, run, workflow))
         if not (body.get("return_run_details") and workflow.run_details):
             return web.Response(status=204)
         whole = run_object(run, self.url)
@@ -320,13 +333,14 @@ class SimulatedGitHub(SimulatedServer):
         }
 
     async def _list_runs(self, request: web.Request) -> Object:
-        repo, file, now = self._of(request), request.match_info["file"], self.now()
+        """Runs of one workflow, or of the whole repository."""
+        repo, file, now = self._of(request), request.match_info.get("file"), self.now()
         since = re.sub(r"^[>=]+", "", request.query.get("created", ""))
         found = [
             run_object(run, self.url)
             for run in reversed(self.runs)
             if run.repository == repo.name
-            and run.workflow == file
+            and file in (None, run.workflow)
             and run.listed_at <= now
             and (not since or (stamp(run.created_at + timedelta(seconds=1)) or "") >= since)
         ]
@@ -375,5 +389,5 @@ class SimulatedGitHub(SimulatedServer):
         return {"login": "release-bot[bot]", "id": 1, "type": "Bot"}
 
     async def _rate(self, _request: web.Request) -> Object:
-        core = {"limit": 5000, "remaining": 4999, "reset": int(self.now().timestamp()) + 3600}
+        core = {**self.budget, "reset": int(self.now().timestamp()) + 3600}
         return {"resources": {"core": core}, "rate": core}

@@ -1,46 +1,28 @@
 """Runs over time, and the webhooks that tell of them. Driven by the `sleep` that it is given."""
 
-import hashlib
-import hmac
 import inspect
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
 
-import aiohttp
-
+from integrations.simulated.github.hooks import Postman
+from integrations.simulated.github.shown import Shown
 from integrations.simulated.github.world import Repository, Run, Workflow, run_object
 from integrations.simulated.server import Now, Sleep
 
 
-@dataclass
-class Hooks:
-    """Where webhooks go, and what goes wrong with them on the way."""
-
-    url: str | None = None
-    secret: str = ""
-    duplicate: bool = False
-    lose: bool = False
-    forge: bool = False
-    delay: float = 0.0
-    sent: list[tuple[str, str, int]] = field(default_factory=list)
-    """Event, delivery id and the answer's status (0: nobody answered)."""
-
-
 class Runner:
-    """Carries out runs: queued, in progress, completed; then the webhook."""
+    """Carries out runs: queued, in progress, completed; and a webhook for each change."""
 
-    def __init__(self, now: Now, sleep: Sleep, base_url: Callable[[], str]) -> None:
+    def __init__(
+        self, now: Now, sleep: Sleep, base_url: Callable[[], str], post: Postman, shown: Shown
+    ) -> None:
         self._now = now
         self._sleep = sleep
         self._base_url = base_url
-        self.hooks = Hooks()
+        self._post = post
+        self._shown = shown
         self.runs: dict[int, Run] = {}
         self._next_id = 4711
-        self._delivery = 0
-        self.delivering = 0
-        """Webhooks that are on their way at this moment."""
 
     def start(self, repository: Repository, workflow: Workflow, inputs: dict[str, str]) -> Run:
         """Make a queued run; the caller spawns `carry_out`."""
@@ -61,28 +43,34 @@ class Runner:
         self.runs[run.id] = run
         return run
 
-    async def carry_out(self, run: Run, workflow: Workflow) -> None:
+    async def carry_out(self, repository: Repository, run: Run, workflow: Workflow) -> None:
         """Let the run go its way."""
         await self._sleep(workflow.queue)
         if run.cancelling:
-            await self._end(run, "cancelled")
+            self._end(run, "cancelled")
             return
         run.status, run.started_at = "in_progress", self._now()
-        await self._hook(run, "in_progress")
+        if workflow.environment:
+            self._shown.job_begins(repository, run)
+        self._hook(run, "in_progress")
+        conclusion = await self._work(run, workflow)
+        if run.deployment is not None:
+            self._shown.job_ends(repository, run, conclusion)
+        self._end(run, conclusion)
+
+    async def _work(self, run: Run, workflow: Workflow) -> str:
         if workflow.dedupes and self._has_elder(run):
-            await self._end(run, "cancelled")
-            return
+            return "cancelled"
         await self._sleep(workflow.duration)
         while workflow.hangs and not run.cancelling:
             await self._sleep(20.0)
         if run.cancelling:
-            await self._end(run, "cancelled")
-            return
+            return "cancelled"
         if workflow.conclusion == "success" and workflow.on_success is not None:
             effect = workflow.on_success(run)
             if inspect.isawaitable(effect):
                 await effect
-        await self._end(run, workflow.conclusion)
+        return workflow.conclusion
 
     def _has_elder(self, run: Run) -> bool:
         return any(
@@ -93,15 +81,11 @@ class Runner:
             for other in self.runs.values()
         )
 
-    async def _end(self, run: Run, conclusion: str) -> None:
+    def _end(self, run: Run, conclusion: str) -> None:
         run.status, run.conclusion, run.ended_at = "completed", conclusion, self._now()
-        await self._hook(run, "completed")
+        self._hook(run, "completed")
 
-    async def _hook(self, run: Run, action: str) -> None:
-        if self.hooks.url is None or self.hooks.lose:
-            return
-        if self.hooks.delay:
-            await self._sleep(self.hooks.delay)
+    def _hook(self, run: Run, action: str) -> None:
         base = self._base_url()
         payload = {
             "action": action,
@@ -110,33 +94,4 @@ class Runner:
             "repository": {"full_name": run.repository},
             "sender": {"login": "release-bot[bot]"},
         }
-        self.delivering += 1
-        try:
-            for _ in range(2 if self.hooks.duplicate else 1):
-                await self._deliver("workflow_run", payload)
-        finally:
-            self.delivering -= 1
-
-    async def _deliver(self, event: str, payload: object) -> None:
-        self._delivery += 1
-        delivery = f"delivery-{self._delivery}"
-        body = json.dumps(payload).encode()
-        secret = "forged" if self.hooks.forge else self.hooks.secret
-        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/json",
-            "X-GitHub-Event": event,
-            "X-GitHub-Delivery": delivery,
-            "X-Hub-Signature-256": f"sha256={signature}",
-        }
-        status = 0
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session,
-                session.post(self.hooks.url or "", data=body, headers=headers) as answer,
-            ):
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError):
-            # GitHub does not try again by itself either.
-            status = 0
-        self.hooks.sent.append((event, delivery, status))
+        self._post.send("workflow_run", payload)

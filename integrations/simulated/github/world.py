@@ -39,6 +39,8 @@ class Run:
     ended_at: datetime | None = None
     junit: tuple[int, int, int] | None = None
     cancelling: bool = False
+    deployment: int | None = None
+    """The Deployment that its job made, where the job names an environment."""
 
 
 OnSuccess = Callable[[Run], Awaitable[None] | None]
@@ -50,10 +52,12 @@ class Workflow:
 
     `listing_delay`: a new run is listed so late. `inputs`: those that it declares; None: any.
     `junit`: passed, failed and skipped tests in its artifact. `dedupes`: its first step ends a
-    run when an older one has the same release_id. `hangs`: its runs never end.
+    run when an older one has the same release_id. `hangs`: its runs never end. `environment`: its
+    job says `environment: ${{ inputs.environment }}`, so that GitHub makes a Deployment for it.
     """
 
     file: str
+    state: str = "active"
     queue: float = 1.0
     duration: float = 5.0
     conclusion: str = "success"
@@ -62,6 +66,7 @@ class Workflow:
     junit: tuple[int, int, int] | None = None
     dedupes: bool = True
     hangs: bool = False
+    environment: bool = False
     on_success: OnSuccess | None = None
     run_details: bool = True
     """Whether a dispatch answers with the run; older servers do not."""
@@ -73,6 +78,7 @@ class Repository:
 
     name: str
     default_branch: str = "main"
+    archived: bool = False
     commits: dict[str, Commit] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     """Commits of the default branch, oldest first."""
@@ -84,6 +90,10 @@ class Repository:
     alerts: list[Object] = field(default_factory=list)
     scanning: bool = True
     workflows: dict[str, Workflow] = field(default_factory=dict)
+    deployments: dict[int, Object] = field(default_factory=dict)
+    """Deployments by id, oldest first, each with its statuses, oldest first."""
+    statuses: dict[str, list[Object]] = field(default_factory=dict)
+    """Commit statuses by sha, oldest first."""
 
     def commit_of(self, ref: str) -> Commit | None:
         """Follow a sha (or its beginning), a tag or the default branch to a commit."""

@@ -1,0 +1,51 @@
+"""Branches, pull requests and tags of a whole repository: for the reports.
+
+A part of `GitHubHost`. A few pages for each repository, however many environments ask; what a
+repository has beyond the limits is said to be left out.
+"""
+
+from bot.domain.behind import Tags
+from bot.domain.namespaces import Branches, Pull
+from integrations.github.pool import Json, Pool
+
+MOST_BRANCHES = 5000
+MOST_PULLS = 1000
+MOST_TAGS = 5000
+
+
+class References:
+    """What `GitHubHost` knows of a repository's branches and tags."""
+
+    _pool: Pool
+
+    async def tags(self, repository: str) -> Tags:
+        """List tags with the commits that they lead to (GitHub follows annotated ones)."""
+        rows = await self._pool.pages(f"/repos/{repository}/tags", None, MOST_TAGS)
+        commits = {row["name"]: row["commit"]["sha"] for row in rows}
+        return Tags(commits=commits, whole=len(rows) < MOST_TAGS)
+
+    async def branches(self, repository: str) -> Branches:
+        """List branches, and the pull requests that changed last."""
+        base = f"/repos/{repository}"
+        heads = await self._pool.pages(f"{base}/branches", None, MOST_BRANCHES)
+        pulls = await self._pool.pages(
+            f"{base}/pulls", None, MOST_PULLS, state="all", sort="updated", direction="desc"
+        )
+        return Branches(
+            heads=frozenset(row["name"] for row in heads),
+            pulls=tuple(_pull(row, repository) for row in pulls),
+            whole=len(heads) < MOST_BRANCHES,
+        )
+
+
+def _pull(row: Json, repository: str) -> Pull:
+    head = row["head"]
+    # A fork that was deleted has no repository any more.
+    home = (head.get("repo") or {}).get("full_name") or ""
+    state = "merged" if row.get("merged_at") else row["state"]
+    return Pull(
+        number=row["number"],
+        branch=head["ref"] if home.lower() == repository.lower() else None,
+        state=state,
+        merged_at=row.get("merged_at"),
+    )
