@@ -3,7 +3,7 @@
 from typing import get_args
 
 from bot.domain.reasons import Reason
-from bot.domain.requests import DecisionRequest, DetailsRequest
+from bot.domain.requests import DecisionRequest, DetailsRequest, EnvironmentRequest
 from bot.engine.inbox import Answer
 from bot.errors import UserError
 from bot.views import answers
@@ -14,8 +14,16 @@ _KINDS = get_args(DecisionRequest.model_fields["kind"].annotation)
 _UNBUILT = ("pause", "promote")
 
 
-def parse_click(action: str, value: str) -> DecisionRequest | DetailsRequest:
-    """Read a click. The value is the release's id, for approve and reject with the digest."""
+Clicked = DecisionRequest | DetailsRequest | EnvironmentRequest
+
+
+def parse_click(action: str, value: str) -> Clicked:
+    """Read a click. The value is the release's id, for approve and reject with the digest.
+
+    For a button about an environment it is the environment's name.
+    """
+    if action.startswith("env:"):
+        return _environment(action.removeprefix("env:"), value)
     kind = action.removeprefix("release:")
     release_id, _, digest = value.partition(":")
     if not is_release_id(release_id):
@@ -33,8 +41,20 @@ def parse_click(action: str, value: str) -> DecisionRequest | DetailsRequest:
     )
 
 
-async def handle_click(request: DecisionRequest | DetailsRequest, ctx: Context) -> Answer:
+def _environment(kind: str, name: str) -> EnvironmentRequest:
+    if kind == "destroy":
+        raise UserError("Destroy isn't built yet.", Reason.NOT_BUILT)
+    if kind not in ("extend", "keep") or not name:
+        raise UserError("That button does nothing here.", Reason.NOT_UNDERSTOOD)
+    return EnvironmentRequest.model_validate({"kind": kind, "name": name})
+
+
+async def handle_click(request: Clicked, ctx: Context) -> Answer:
     """Do what the button says."""
+    if isinstance(request, EnvironmentRequest):
+        wish = ctx.environments
+        extends = request.kind == "extend"
+        return await (wish.extend(request.name, None) if extends else wish.keep(request.name))
     if isinstance(request, DetailsRequest):
         return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
     match request.kind:

@@ -8,8 +8,10 @@ from bot.domain.catalog import Catalog
 from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
+from bot.engine.environments import Environments
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
+from bot.engine.surveys import Surveyor
 from bot.errors import UserError
 
 
@@ -22,6 +24,8 @@ class Context:
     decisions: Decisions
     stops: Stops
     queries: Queries
+    environments: Environments
+    surveyor: Surveyor
     now: datetime
     verbs: Mapping[str, str]
     here: str | None = None

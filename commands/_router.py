@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from types import ModuleType
 
 import commands
@@ -11,12 +11,15 @@ from bot.domain.catalog import Catalog
 from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
+from bot.engine.environments import Environments
 from bot.engine.inbox import Answer
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
+from bot.engine.surveys import Surveyor
 from bot.engine.world import World
 from bot.errors import UserError
 from bot.ports import Invocation
+from commands import env
 from commands._clicks import handle_click, parse_click
 from commands._context import Context
 from commands._grammar import Words, closest, take_apart
@@ -44,6 +47,7 @@ class Router:
         self._world = world
         self._catalog = catalog
         self._verbs = discover()
+        self._surveyor = Surveyor(world)
 
     async def handle(self, invocation: Invocation, at: datetime) -> Answer:
         """Answer one invocation. Raises UserError for what can't be understood or done."""
@@ -53,6 +57,8 @@ class Router:
             request = parse_click(invocation.action or "", invocation.value or "")
             return await handle_click(request, ctx)
         words = take_apart(invocation.words)
+        if invocation.command == "env":
+            words = Words((env.VERB, *words.plain), words.options)
         module, rest = self._verb(words, ctx)
         answer: Answer = await module.handle(module.parse(rest, ctx), ctx)
         return answer
@@ -66,6 +72,10 @@ class Router:
             decisions=Decisions(self._world, asker, invocation.key, at),
             stops=Stops(self._world, asker, invocation.key, at),
             queries=queries,
+            environments=Environments(
+                self._world, asker, invocation.key, at, self._surveyor, _drawn_at(invocation)
+            ),
+            surveyor=self._surveyor,
             now=self._world.clock.now(),
             verbs={m.USAGE: m.HELP for m in self._verbs.values()},
             here=await self._here(invocation, queries),
@@ -101,6 +111,11 @@ class Router:
         """A slip in a verb must not read as a service that is not there."""
         if first in ctx.catalog.services:
             return
+        if first in env.VERBS:
+            raise UserError(
+                f"`{first}` is about environments. Say `/env {first} …`, or `env {first} …` here.",
+                Reason.NOT_UNDERSTOOD,
+            )
         known = [*self._verbs, *ctx.catalog.services]
         guess = closest(known, first)
         if guess is None and len(words.plain) == 1:
@@ -114,3 +129,13 @@ class Router:
                 f'There is no verb "{words.plain[0]}". Did you mean {guess}?',
                 Reason.NOT_UNDERSTOOD,
             )
+
+
+def _drawn_at(invocation: Invocation) -> datetime | None:
+    """Tell when the message was posted whose button was pressed: its time stamp says."""
+    if invocation.kind != "click" or invocation.message_ts is None:
+        return None
+    try:
+        return datetime.fromtimestamp(float(invocation.message_ts), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

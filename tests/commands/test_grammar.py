@@ -26,6 +26,8 @@ CONTEXT = Context(
     decisions=NOBODY,
     stops=NOBODY,
     queries=NOBODY,
+    environments=NOBODY,
+    surveyor=NOBODY,
     now=START,
     verbs={},
 )

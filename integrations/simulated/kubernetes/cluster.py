@@ -180,6 +180,13 @@ class Cluster:
             pod.born = self.now() - timedelta(seconds=seconds)
             pod.old = True
 
+    def rolled_out(self, namespace: str, name: str, created: datetime, at: datetime) -> None:
+        """Say when a Deployment was made, and when it was rolled out last."""
+        item = self.objects.get("deployments", namespace, name)
+        item["metadata"]["creationTimestamp"] = stamp(created)
+        key = ("deployments", namespace, name)
+        self._changed[key] = (at, self._changed[key][1])
+
     def health(self, pod: Pod, now: datetime) -> Health:
         """State of a pod at a moment."""
         found = (b for pattern, b in self._behaviours if pattern.search(pod.image))
@@ -249,7 +256,12 @@ class Cluster:
             "availableReplicas": len(ready),
             "unavailableReplicas": max(0, wanted - len(ready)),
             "conditions": [
-                {"type": "Progressing", "status": "False" if late else "True", "reason": reason},
+                {
+                    "type": "Progressing",
+                    "status": "False" if late else "True",
+                    "reason": reason,
+                    "lastUpdateTime": stamp(changed_at),
+                },
                 {"type": "Available", "status": "True" if ready else "False"},
             ],
         }

@@ -71,6 +71,10 @@ class Objects:
         """List one namespace's."""
         return list(self._in[kind, namespace].values())
 
+    def spaces(self) -> set[str]:
+        """Name the namespaces that hold something."""
+        return {namespace for (_, namespace), items in self._in.items() if namespace and items}
+
     def put(self, kind: str, namespace: str, item: Object) -> Object:
         """Store a new or changed object under the next resourceVersion."""
         self.version += 1

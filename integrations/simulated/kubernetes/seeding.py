@@ -7,6 +7,7 @@ from integrations.simulated.kubernetes.objects import Object
 
 VERSION_LABEL = "app.kubernetes.io/version"
 LONG_AGO = 30 * 3600.0
+GATEWAY = "gateway"
 
 
 def other(slot: str) -> str:
@@ -45,6 +46,8 @@ def seed_blue_green(  # noqa: PLR0913 - a service has these parts
     cluster.create("services", namespace, _service(service, service, live))
     cluster.create("services", namespace, _service(f"{service}-preview", service, idle))
     if traffic == "gateway":
+        if cluster.objects.find("gateways", namespace, GATEWAY) is None:
+            cluster.create("gateways", namespace, _gateway())
         cluster.create("httproutes", namespace, _route(service, live))
 
 
@@ -86,7 +89,18 @@ def _route(service: str, live: str) -> Object:
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": {"name": service},
-        "spec": {"parentRefs": [{"name": "gateway"}], "rules": [{"backendRefs": refs}]},
+        "spec": {"parentRefs": [{"name": GATEWAY}], "rules": [{"backendRefs": refs}]},
+    }
+
+
+def _gateway() -> Object:
+    conditions = [{"type": kind, "status": "True"} for kind in ("Accepted", "Programmed")]
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": GATEWAY},
+        "spec": {"gatewayClassName": "example"},
+        "status": {"conditions": conditions},
     }
 
 
