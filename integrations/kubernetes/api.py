@@ -19,11 +19,15 @@ from bot.errors import (
     PermanentError,
     TemporaryError,
 )
+from integrations.calls import Told, timed, untold
 
 Object = dict[str, Any]
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """What a watch asks for: enough to know which object changed, and nothing that is secret."""
+
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""What a list asks for that needs no more than metadata."""
 
 JSON_PATCH = "application/json-patch+json"
 FAILED_TEST = "the server rejected our request due to an error in our request"
@@ -33,7 +37,10 @@ FAILED_TEST = "the server rejected our request due to an error in our request"
 class KubeApi:
     """One API server. `name` is how people call it; None is the current context."""
 
-    def __init__(self, context: str | None, kubeconfig: str | None, seconds: float) -> None:
+    def __init__(
+        self, context: str | None, kubeconfig: str | None, seconds: float, told: Told = untold
+    ) -> None:
+        self._told = told
         self._context = context
         self._kubeconfig = kubeconfig
         self._seconds = seconds
@@ -49,6 +56,20 @@ class KubeApi:
     async def get(self, path: str, **query: str) -> Object:
         """Read. Raises TemporaryError, MissingError, ForbiddenError."""
         return await self._call("GET", path, query=query)
+
+    async def pages(
+        self, path: str, limit: int, *, accept: str = "application/json", **query: str
+    ) -> AsyncIterator[Object]:
+        """Read a list in pages of that size, item by item. Raises what `get` raises."""
+        asked = {**query, "limit": str(limit)}
+        while True:
+            page = await self._call("GET", path, query=asked, accept=accept)
+            for item in page.get("items") or ():
+                yield item
+            rest = (page.get("metadata") or {}).get("continue")
+            if not rest:
+                return
+            asked["continue"] = rest
 
     async def post(self, path: str, body: Object) -> Object:
         """Create, or ask for a review."""
@@ -92,16 +113,29 @@ class KubeApi:
         query: dict[str, str] | None = None,
         body: Any = None,
         content_type: str | None = None,
+        accept: str = "application/json",
     ) -> Object:
+        with timed(self._told, f"{method.lower()} {_resource(path)}"):
+            return await self._asked(method, path, query or {}, body, (content_type, accept))
+
+    async def _asked(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: Any,
+        types: tuple[str | None, str],
+    ) -> Object:
+        content_type, accept = types
         api = await self._connected()
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": accept}
         if content_type:
             headers["Content-Type"] = content_type
         try:
             sent = await api.param_serialize(
                 method,
                 path,
-                query_params=list((query or {}).items()),
+                query_params=list(query.items()),
                 header_params=headers,
                 body=body,
                 auth_settings=["BearerToken"],
@@ -133,10 +167,13 @@ class KubeApi:
         if status in (401, 403):
             return ForbiddenError(
                 f"{self.name}: the bot may not {method.lower()} {what}; "
-                "apply deploy/kubernetes/rbac.yaml"
+                f"apply deploy/kubernetes/{_rights_file(path)}"
             )
         if status == 409 or (status == 422 and FAILED_TEST in message):  # noqa: PLR2004 - HTTP
             return ConflictError(f"{self.name}: {what} changed in between")
+        if status == 410:  # noqa: PLR2004 - HTTP
+            # What a page continues is kept for some minutes only; a watch's version likewise.
+            return TemporaryError(f"{self.name}: {what} changed while they were being read", 2.0)
         if status == 429 or status >= 500:  # noqa: PLR2004 - HTTP
             # A 5xx of a proxy can hide a write that was done.
             return TemporaryError(f"{self.name} answered {status}", 2.0, unknown=method != "GET")
@@ -181,10 +218,24 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         response.close()
 
 
+def _rights_file(path: str) -> str:
+    """Name the manifest that gives the right: what is about all namespaces has one of its own."""
+    whole_cluster = "namespaces" not in path.split("/")[:-1]
+    return "rbac-environments.yaml" if whole_cluster else "rbac.yaml"
+
+
+def _resource(path: str) -> str:
+    """Name what kind a path is about, without names of things: `deployments`."""
+    parts = path.split("/")
+    if "namespaces" in parts and len(parts) > parts.index("namespaces") + 2:
+        return parts[parts.index("namespaces") + 2]
+    return parts[-1] if "namespaces" not in parts[:-1] else "namespaces"
+
+
 def _words(path: str) -> str:
     """Name what a path is about: `Deployment payments-green in production`."""
     parts = path.split("/")
-    if "namespaces" not in parts:
+    if "namespaces" not in parts[:-1]:
         return parts[-1]
     namespace, *rest = parts[parts.index("namespaces") + 1 :]
     kinds = {"deployments": "Deployment", "services": "Service", "httproutes": "HTTPRoute"}

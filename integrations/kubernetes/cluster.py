@@ -8,9 +8,12 @@ from bot.domain.catalog import Slot
 from bot.domain.facts import ClusterFact, SlotFact, TrafficFact
 from bot.domain.targets import Target
 from bot.errors import ConflictError, MissingError, PermanentError
-from bot.ports import Clock, Finding, Glance, SlotPatch
+from bot.ports import Checkup, Clock, Glance, SlotPatch
+from integrations.calls import Told, untold
 from integrations.kubernetes import objects, patches
 from integrations.kubernetes.api import KubeApi
+from integrations.kubernetes.doctor import examine
+from integrations.kubernetes.namespaces import KubernetesNamespaces
 from integrations.kubernetes.objects import Object
 from integrations.kubernetes.watches import STREAM_SECONDS, Watches
 
@@ -33,13 +36,16 @@ class KubernetesCluster:
         *,
         seconds: float = 10.0,
         watch_seconds: int = STREAM_SECONDS,
+        told: Told = untold,
     ) -> None:
+        self._told = told
         self._kubeconfig = kubeconfig
         self._clock = clock
         self._seconds = seconds
         self._apis: dict[str | None, KubeApi] = {}
         self._granted: dict[tuple[str | None, str], datetime] = {}
         self._watches = Watches(self._api_at, watch_seconds)
+        self.namespaces = KubernetesNamespaces(self._api_at)
         self._labels: dict[tuple[str | None, str, str], dict[str, str]] = {}
 
     def report_changes(self, report: Callable[[tuple[str, str]], None]) -> None:
@@ -60,7 +66,7 @@ class KubernetesCluster:
 
     def _api_at(self, cluster: str | None) -> KubeApi:
         if cluster not in self._apis:
-            self._apis[cluster] = KubeApi(cluster, self._kubeconfig, self._seconds)
+            self._apis[cluster] = KubeApi(cluster, self._kubeconfig, self._seconds, self._told)
         return self._apis[cluster]
 
     # Reading.
@@ -367,54 +373,11 @@ class KubernetesCluster:
 
     # For `release-bot doctor`.
 
-    async def check(self, targets: Iterable[Target]) -> list[Finding]:
-        """Look at every target and say what is missing and what to do about it."""
-        found = []
-        for target in targets:
-            found += await self._check(target)
-        return found
-
-    async def _check(self, target: Target) -> list[Finding]:
-        subject = f"{target.service} in {target.environment}"
-        try:
-            fact = await self.look(target)
-        except Exception as error:  # noqa: BLE001 - a doctor reports whatever ails
-            return [
-                Finding(
-                    good=False,
-                    subject=subject,
-                    sentence=f"{error}",
-                    remedy="Check KUBECONFIG, the network, and the context's name.",
-                )
-            ]
-        bad = [
-            Finding(
-                good=False,
-                subject=subject,
-                sentence=f"There is no {name}.",
-                remedy="Create it, or name it in the service's kubernetes: part.",
-            )
-            for name in fact.missing
-        ]
-        bad += [
-            Finding(
-                good=False,
-                subject=subject,
-                sentence=f"The bot may not {right} in {target.namespace}.",
-                remedy="kubectl apply -f deploy/kubernetes/rbac.yaml",
-            )
-            for right in fact.forbidden
-        ]
-        bad += [
-            Finding(
-                good=False,
-                subject=subject,
-                sentence=f"{caution}.",
-                remedy="Tell it to leave image, replicas, selector and weights alone.",
-            )
-            for caution in fact.cautions
-        ]
-        return bad or [Finding(good=True, subject=subject, sentence="Slots, services, rights.")]
+    async def check(
+        self, targets: Iterable[Target], everywhere: Iterable[str | None] = ()
+    ) -> Checkup:
+        """Look at every target, and at the clusters that are listed as a whole."""
+        return await examine(self._api_at, targets, everywhere)
 
 
 def _by_slot(

@@ -31,6 +31,7 @@ WAITING_FOR_GOOD = frozenset(
 
 OWNERS = {
     "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
     "kustomize.toolkit.fluxcd.io/name": "Flux",
     "helm.toolkit.fluxcd.io/name": "Flux",
 }

@@ -7,6 +7,7 @@ target counts as not followed, and is looked at as often as before.
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -97,8 +98,9 @@ class Watches:
                 space.names.setdefault(key, set()).add(place)
         kinds = {kind for kind, _ in _objects(target)}
         for kind in kinds - set(space.tasks):
-            made = asyncio.create_task(self._watch(target.cluster, target.namespace, kind, space))
-            space.tasks[kind] = made
+            watch = self._watch(target.cluster, target.namespace, kind, space)
+            # It outlives the tick that asked for it: its lines must not bear that release's id.
+            space.tasks[kind] = asyncio.create_task(watch, context=Context())
         return kinds <= space.open
 
     async def _watch(

@@ -8,6 +8,8 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.utils import formatdate
+from time import time
 from typing import Any, Literal
 
 from aiohttp import web
@@ -71,6 +73,8 @@ class SimulatedServer:
         self.faults: list[Fault] = []
         self.journal: list[Entry] = []
         self.url = ""
+        self.clock_off = 0.0
+        """Seconds by which its `Date` header is ahead of the real time."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
 
@@ -138,6 +142,8 @@ class SimulatedServer:
         dropped = fault is not None and fault.kind in ("drop_before", "drop_after", "hang")
         status = 0 if dropped else response.status
         self.journal.append(Entry(self.now(), request.method, request.path_qs, body, status))
+        if not response.prepared:
+            response.headers["Date"] = formatdate(time() + self.clock_off, usegmt=True)
         if dropped and request.transport is not None:
             request.transport.abort()
         return response

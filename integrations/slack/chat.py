@@ -6,8 +6,10 @@ from typing import Any
 import structlog
 
 from bot.errors import MissingError, PermanentError, TemporaryError
-from bot.ports import Clock, Finding, Message
+from bot.ports import Checkup, Clock, Message
+from integrations.calls import Told, untold
 from integrations.slack import blocks
+from integrations.slack.doctor import Wanted, examine
 from integrations.slack.web import SlackWeb
 
 log = structlog.get_logger()
@@ -19,24 +21,21 @@ PERSON_FRESH = timedelta(minutes=5)
 LOOK_BACK = 100
 """Messages that are searched for one of ours."""
 
-SCOPES = (
-    "app_mentions:read",
-    "channels:history",
-    "chat:write",
-    "commands",
-    "groups:history",
-    "usergroups:read",
-    "users:read",
-)
-
 
 class SlackChat:
     """The workspace. `team`: its id, if the catalogue names it; others are outsiders."""
 
     def __init__(
-        self, token: str, clock: Clock, *, base_url: str, team: str | None, seconds: float = 10.0
+        self,
+        token: str,
+        clock: Clock,
+        *,
+        base_url: str,
+        team: str | None,
+        seconds: float = 10.0,
+        told: Told = untold,
     ) -> None:
-        self._web = SlackWeb(token, base_url, seconds)
+        self._web = SlackWeb(token, base_url, seconds, told)
         self._clock = clock
         self._team = team
         self._groups: dict[str, tuple[tuple[str, ...], datetime]] = {}
@@ -151,45 +150,11 @@ class SlackChat:
         other = self._team is not None and user.get("team_id") not in (None, self._team)
         return other or any(user.get(flag) for flag in flags)
 
-    async def check(self, channels: tuple[str, ...]) -> list[Finding]:
-        """Look at token, team, scopes and channels, for `doctor`."""
-        try:
-            answer = await self._web.read(self._web.client(again=True).auth_test())
-        except (TemporaryError, PermanentError) as error:
-            remedy = "Set SLACK_BOT_TOKEN to the app's bot token (xoxb-…)."
-            return [Finding(good=False, subject="Slack", sentence=f"{error}", remedy=remedy)]
-        found = [Finding(good=True, subject="Slack", sentence=f"Signed in to {answer['team']}.")]
-        if self._team is not None and answer["team_id"] != self._team:
-            found.append(
-                _bad(
-                    f"The token is for {answer['team_id']}, the catalogue names {self._team}.",
-                    "Install the app there, or change slack.team.",
-                )
-            )
-        found += _scopes(dict(answer.headers))
-        for channel in channels:
-            found += await self._check_channel(channel)
-        return found
-
-    async def _check_channel(self, channel: str) -> list[Finding]:
-        try:
-            call = self._web.client(again=True).conversations_info(channel=channel)
-            info = (await self._web.read(call))["channel"]
-        except (TemporaryError, PermanentError) as error:
-            return [_bad(f"Channel {channel}: {error}", "Check the id in slack.channels.")]
-        if not info.get("is_member"):
-            return [_bad(f"The bot is not in #{info['name']}.", "Say /invite @releasebot there.")]
-        return []
-
-
-def _scopes(headers: dict[str, str]) -> list[Finding]:
-    given = {key.lower(): value for key, value in headers.items()}.get("x-oauth-scopes", "")
-    missing = sorted(set(SCOPES) - {scope.strip() for scope in given.split(",")})
-    if not missing:
-        return []
-    remedy = "Add them to the app (deploy/slack-manifest.yaml has them) and install it again."
-    return [_bad(f"Scopes are missing: {', '.join(missing)}.", remedy)]
-
-
-def _bad(sentence: str, remedy: str) -> Finding:
-    return Finding(good=False, subject="Slack", sentence=sentence, remedy=remedy)
+    async def check(
+        self,
+        channels: tuple[str, ...],
+        usergroups: tuple[str, ...] = (),
+        app_token: str | None = None,
+    ) -> Checkup:
+        """Look at token, team, scopes, channels, groups and Socket Mode, for `doctor`."""
+        return await examine(self._web, Wanted(self._team, channels, usergroups, app_token))

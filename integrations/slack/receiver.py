@@ -7,7 +7,7 @@ With `process_before_response` Bolt answers when the listener returns, in well u
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from aiohttp import web
@@ -36,7 +36,7 @@ Ack = Callable[..., Awaitable[Any]]
 
 
 class SlackReceiver:
-    """Bolt's app for one workspace. `commands`: the names of the slash commands."""
+    """Bolt's app for one workspace. `commands`: names of the slash commands, `/release` first."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class SlackReceiver:
         token: str,
         team: str | None,
         base_url: str,
-        command: str = "/release",
+        commands: tuple[str, str] = ("/release", "/env"),
     ) -> None:
         self._intake = intake
         self._team = team
@@ -62,7 +62,7 @@ class SlackReceiver:
             logger=None,
         )
         self._app.error(self._malformed)
-        self._listen(command)
+        self._listen(*commands)
 
     @property
     def bolt(self) -> AsyncApp:
@@ -88,11 +88,12 @@ class SlackReceiver:
 
         return authorize
 
-    def _listen(self, command: str) -> None:
+    def _listen(self, command: str, env_command: str) -> None:
         app = self._app
         app.command(command)(self._command)
+        app.command(env_command)(self._env_command)
         app.command(re.compile(r"^/"))(self._other_command)
-        app.action(re.compile(r"^release:"))(self._click)
+        app.action(re.compile(r"^(release|env):"))(self._click)
         app.action(re.compile(r".*"))(_nothing)
         app.event("app_mention")(self._mention)
         app.event(re.compile(r".*"))(_nothing)
@@ -101,6 +102,14 @@ class SlackReceiver:
         app.options(re.compile(r".*"))(_nothing)
 
     async def _command(self, ack: Ack, body: dict[str, Any]) -> None:
+        await self._said(ack, body, "release")
+
+    async def _env_command(self, ack: Ack, body: dict[str, Any]) -> None:
+        await self._said(ack, body, "env")
+
+    async def _said(
+        self, ack: Ack, body: dict[str, Any], command: Literal["release", "env"]
+    ) -> None:
         if self._foreign(body.get("team_id")):
             await ack(text="This bot serves another workspace.")
             return
@@ -110,6 +119,7 @@ class SlackReceiver:
             user=body["user_id"],
             channel=body["channel_id"],
             team=body["team_id"],
+            command=command,
             words=body.get("text") or "",
         )
         await self._accept(ack, invocation)

@@ -1,6 +1,7 @@
 """Calls Slack's Web API through the SDK, with one shared session, and translates its errors."""
 
 from collections.abc import Awaitable
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -8,7 +9,14 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
+from bot.errors import (
+    ForbiddenError,
+    MissingError,
+    PermanentError,
+    RateLimitedError,
+    TemporaryError,
+)
+from integrations.calls import Told, result_of, untold
 
 GONE = frozenset(
     {
@@ -32,9 +40,35 @@ NOT_ALLOWED = frozenset(
 )  # fmt: skip
 
 BUSY = frozenset(
-    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable",
-     "request_timeout", "team_added_to_org"}
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout",
+     "team_added_to_org"}
 )  # fmt: skip
+
+LIMITED = frozenset({"ratelimited", "rate_limited"})
+
+
+class _Client(AsyncWebClient):
+    """The SDK's client; each call is timed, by its method."""
+
+    told: Told = staticmethod(untold)
+
+    async def api_call(self, api_method: str, **given: Any) -> Any:
+        """Call a method. Waits for the answer, and for the retries of a lost connection."""
+        began = monotonic()
+        result = "fault"
+        try:
+            answer = await super().api_call(api_method, **given)
+            result = "ok"
+        except SlackApiError as error:
+            result = result_of(translated(error, write=False))
+            raise
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            result = "temporary"
+            raise
+        else:
+            return answer
+        finally:
+            self.told(api_method, result, monotonic() - began)
 
 
 class SlackWeb:
@@ -43,7 +77,10 @@ class SlackWeb:
     A repeated `chat.postMessage` would post twice; the caller looks for the message instead.
     """
 
-    def __init__(self, token: str, base_url: str, seconds: float = 10.0) -> None:
+    def __init__(
+        self, token: str, base_url: str, seconds: float = 10.0, told: Told = untold
+    ) -> None:
+        self._told = told
         self._token = token
         self._base_url = base_url.rstrip("/") + "/"
         self._seconds = seconds
@@ -67,13 +104,15 @@ class SlackWeb:
         return self._again if again else self._once
 
     def _made(self, handlers: list[Any]) -> AsyncWebClient:
-        return AsyncWebClient(
+        made = _Client(
             token=self._token,
             base_url=self._base_url,
             timeout=int(self._seconds) or 1,
             session=self._session,
             retry_handlers=handlers,
         )
+        made.told = self._told
+        return made
 
     async def read(self, call: Awaitable[Any], *, write: bool = False) -> Any:
         """Await a call. A rate limit is never slept through here: the caller plans for it."""
@@ -92,9 +131,12 @@ def translated(error: SlackApiError, *, write: bool) -> Exception:
     """Translate by meaning: wait, gone, not allowed, refused."""
     response = error.response
     code = str(response.get("error") or response.status_code)
-    if code in BUSY or response.status_code == 429:  # noqa: PLR2004 - HTTP
-        headers = {key.lower(): value for key, value in (response.headers or {}).items()}
-        return TemporaryError(f"Slack says {code}", float(headers.get("retry-after", 5)))
+    headers = {key.lower(): value for key, value in (response.headers or {}).items()}
+    delay = float(headers.get("retry-after", 5))
+    if code in LIMITED or response.status_code == 429:  # noqa: PLR2004 - HTTP
+        return RateLimitedError(f"Slack says {code}", delay)
+    if code in BUSY:
+        return TemporaryError(f"Slack says {code}", delay)
     if response.status_code >= 500:  # noqa: PLR2004 - HTTP
         return TemporaryError(f"Slack answered {response.status_code}", unknown=write)
     if code in GONE:

@@ -12,9 +12,22 @@ from integrations.simulated.slack.messages import Message
 from integrations.simulated.slack.workspace import Channel, User, Workspace, as_object
 
 SCOPES = (
-    "app_mentions:read,channels:history,channels:read,chat:write,commands,"
-    "groups:history,usergroups:read,users:read"
+    *("app_mentions:read", "channels:history", "channels:read", "chat:write", "commands"),
+    *("groups:history", "groups:read", "usergroups:read", "users:read"),
 )
+
+NEEDED = {
+    "chat.postMessage": "chat:write",
+    "chat.update": "chat:write",
+    "chat.postEphemeral": "chat:write",
+    "conversations.history": "channels:history",
+    "conversations.replies": "channels:history",
+    "conversations.info": "channels:read",
+    "users.info": "users:read",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
+}
+"""The scope that each method asks for."""
 
 
 class SimulatedSlack(SimulatedServer):
@@ -37,6 +50,10 @@ class SimulatedSlack(SimulatedServer):
         self.rates = Rates()
         self.app = AppSide(self.space, now, signing_secret)
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.scopes = set(SCOPES)
+        """What the app was given when it was installed."""
+        self.socket_mode = True
+        """Whether the app has Socket Mode switched on."""
 
     def add_user(self, user_id: str, name: str, *, guest: bool = False) -> None:
         """Add a person."""
@@ -64,13 +81,17 @@ class SimulatedSlack(SimulatedServer):
     async def _method(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        headers = {"x-oauth-scopes": SCOPES}
+        headers = {"x-oauth-scopes": ",".join(sorted(self.scopes))}
         if method == "apps.connections.open":
             return self._open_connection(given)
         if given != self.token:
             return web.json_response({"ok": False, "error": "invalid_auth"}, headers=headers)
         args = await _arguments(request)
         self.calls.append((method, args))
+        needed = NEEDED.get(method)
+        if needed is not None and needed not in self.scopes:
+            body = {"ok": False, "error": "missing_scope", "needed": needed}
+            return web.json_response(body, headers=headers)
         handler = getattr(self, "_" + method.replace(".", "_"), None)
         if handler is None:
             return web.json_response({"ok": False, "error": "unknown_method"}, headers=headers)
@@ -93,7 +114,7 @@ class SimulatedSlack(SimulatedServer):
     def _open_connection(self, given: str) -> web.Response:
         """Socket Mode: give an app that shows its app-level token an address to connect to."""
         self.calls.append(("apps.connections.open", {}))
-        if given != self.app_token:
+        if given != self.app_token or not self.socket_mode:
             return web.json_response({"ok": False, "error": "invalid_auth"})
         ticket = self.app.sockets.ticket()
         url = self.url.replace("http://", "ws://")
@@ -175,7 +196,7 @@ class SimulatedSlack(SimulatedServer):
     def _conversations_info(self, args: dict[str, Any]) -> dict[str, Any]:
         channel = self.space.channel(args["channel"])
         fields = {"id": channel.id, "name": channel.name, "is_archived": channel.archived}
-        return {"channel": fields | {"is_member": True}}
+        return {"channel": fields | {"is_member": channel.member}}
 
     def _users_info(self, args: dict[str, Any]) -> dict[str, Any]:
         user = self.space.users.get(args["user"])
@@ -200,6 +221,9 @@ class SimulatedSlack(SimulatedServer):
         if args["usergroup"] not in self.space.groups:
             raise SlackError("no_such_subteam")
         return {"users": self.space.groups[args["usergroup"]]}
+
+    def _usergroups_list(self, _args: dict[str, Any]) -> dict[str, Any]:
+        return {"usergroups": [{"id": name, "handle": name} for name in self.space.groups]}
 
     # What the terminal asks.
 

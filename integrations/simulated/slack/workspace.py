@@ -26,6 +26,8 @@ class Channel:
     id: str
     name: str
     archived: bool = False
+    member: bool = True
+    """Whether the bot was invited."""
     messages: dict[str, Message] = field(default_factory=dict)
 
 
@@ -58,6 +60,8 @@ class Workspace:
         channel = self.channels[channel_id]
         if to_write and channel.archived:
             raise SlackError("is_archived")
+        if to_write and not channel.member:
+            raise SlackError("not_in_channel")
         return channel
 
     def message(self, channel_id: str, ts: str) -> Message:

@@ -1,0 +1,197 @@
+"""What deploy/ holds agrees with the image, the settings, the routes and the doctor."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from bot.app import TURN_SECONDS
+from bot.settings import Settings
+from integrations.github.app_rights import PERMISSIONS
+from integrations.http import build_http
+from integrations.kubernetes.doctor import RIGHTS, WIDE_RIGHTS
+from integrations.slack.doctor import SCOPES
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+FILES = sorted(FOLDER.glob("*.yaml"))
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    return [dict(d) for d in YAML(typ="safe").load_all((FOLDER / name).read_text())]
+
+
+def one(name: str, kind: str) -> dict[str, Any]:
+    [found] = [d for d in documents(name) if d["kind"] == kind]
+    return found
+
+
+def dockerfile(word: str) -> list[str]:
+    """Arguments of an instruction in the last stage of the image."""
+    last = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-1].replace("\\\n", " ")
+    return [line.split(None, 1)[1] for line in last.splitlines() if line.startswith(f"{word} ")]
+
+
+@pytest.fixture
+def pod() -> dict[str, Any]:
+    found: dict[str, Any] = one("deployment.yaml", "Deployment")["spec"]["template"]
+    return found
+
+
+@pytest.fixture
+def container(pod: dict[str, Any]) -> dict[str, Any]:
+    [found] = pod["spec"]["containers"]
+    return dict(found)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_file_holds_whole_objects(path: Path) -> None:
+    for item in documents(path.name):
+        assert {"apiVersion", "kind", "metadata"} <= item.keys()
+        assert item["metadata"]["name"].startswith("release-bot")
+        wide = item["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
+        anywhere = path.name == "rbac.yaml"
+        assert wide or anywhere or item["metadata"]["namespace"] == "release-bot"
+
+
+def test_whoever_selects_the_pods_selects_them_by_labels_that_they_have(pod: Any) -> None:
+    labels = pod["metadata"]["labels"]
+    deployment = one("deployment.yaml", "Deployment")["spec"]
+    spread = pod["spec"]["topologySpreadConstraints"][0]["labelSelector"]
+    selectors = [
+        deployment["selector"]["matchLabels"],
+        spread["matchLabels"],
+        one("service.yaml", "Service")["spec"]["selector"],
+        one("pdb.yaml", "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        one("networkpolicy.yaml", "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+    ]
+    assert all(selector and selector.items() <= labels.items() for selector in selectors)
+
+
+def test_one_replica_stays_while_another_goes() -> None:
+    deployment = one("deployment.yaml", "Deployment")["spec"]
+    assert deployment["replicas"] >= 2
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    least = one("pdb.yaml", "PodDisruptionBudget")["spec"]["minAvailable"]
+    assert 1 <= least < deployment["replicas"]
+
+
+def test_ports_are_those_of_the_image_and_the_settings(pod: Any, container: Any) -> None:
+    [port] = container["ports"]
+    assert dockerfile("EXPOSE") == [str(port["containerPort"])]
+    assert Settings.model_fields["port"].default == port["containerPort"]
+    assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(port["containerPort"])
+    [served] = one("service.yaml", "Service")["spec"]["ports"]
+    assert served["targetPort"] == port["name"]
+    policy = one("networkpolicy.yaml", "NetworkPolicy")["spec"]
+    inward = [p["port"] for rule in policy["ingress"] for p in rule["ports"]]
+    assert set(inward) == {port["name"]}
+    outward = {p["port"] for rule in policy["egress"] for p in rule["ports"]}
+    assert {53, 443, 5432} <= outward
+
+
+class _Health:
+    def alive(self) -> bool:
+        return True
+
+    ready = alive
+
+    def metrics(self) -> str:
+        return ""
+
+
+def test_probes_ask_routes_that_there_are(pod: Any, container: Any) -> None:
+    paths = {route.resource.canonical for route in build_http(_Health(), []).router.routes()}
+    [port] = container["ports"]
+    asked = {
+        name: container[name]["httpGet"]
+        for name in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    assert {probe["path"] for probe in asked.values()} <= paths
+    assert {probe["port"] for probe in asked.values()} == {port["name"]}
+    assert asked["readinessProbe"]["path"] == "/readyz"
+    assert pod["metadata"]["annotations"]["prometheus.io/path"] in paths
+
+
+def test_it_runs_as_the_images_user_and_writes_nowhere_else(pod: Any, container: Any) -> None:
+    user, group = dockerfile("USER")[0].split(":")
+    security = pod["spec"]["securityContext"]
+    assert (security["runAsUser"], security["runAsGroup"]) == (int(user), int(group))
+    assert security["runAsNonRoot"] is True
+    own = container["securityContext"]
+    assert own["readOnlyRootFilesystem"] is True
+    assert own["allowPrivilegeEscalation"] is False
+    assert own["capabilities"] == {"drop": ["ALL"]}
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert {mount["name"] for mount in mounts.values()} == {
+        v["name"] for v in pod["spec"]["volumes"]
+    }
+    assert set(dockerfile("VOLUME")) <= set(mounts)
+    [environment] = dockerfile("ENV")
+    catalog = re.search(r"RELEASE_BOT_CATALOG=(\S+)", environment)
+    assert catalog
+    assert mounts[str(Path(catalog[1]).parent)]["readOnly"] is True
+    writable = [path for path, mount in mounts.items() if not mount.get("readOnly")]
+    assert writable == dockerfile("VOLUME")
+
+
+def test_it_has_time_to_end(pod: Any, container: Any) -> None:
+    pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["spec"]["terminationGracePeriodSeconds"] > pause + TURN_SECONDS + 20
+
+
+def test_memory_is_what_was_measured_and_room_beside(container: Any) -> None:
+    resources = container["resources"]
+    assert "cpu" not in resources["limits"]
+    asked, most = (int(resources[k]["memory"].removesuffix("Mi")) for k in ("requests", "limits"))
+    assert 150 <= asked <= most / 2
+    # The bench's goal for 1,000 releases under way.
+    assert most > 300
+
+
+def test_accounts_and_secrets_have_one_name(pod: Any, container: Any) -> None:
+    account = one("serviceaccount.yaml", "ServiceAccount")["metadata"]
+    assert pod["spec"]["serviceAccountName"] == account["name"]
+    for file, kind in (
+        ("rbac.yaml", "RoleBinding"),
+        ("rbac-environments.yaml", "ClusterRoleBinding"),
+    ):
+        [subject] = one(file, kind)["subjects"]
+        assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
+    secret = one("secret.example.yaml", "Secret")
+    assert container["envFrom"] == [{"secretRef": {"name": secret["metadata"]["name"]}}]
+    names = {name.upper() for name in Settings.model_fields}
+    given = {variable["name"] for variable in container["env"]}
+    assert given | secret["stringData"].keys() <= names
+
+
+def test_the_example_holds_no_secret() -> None:
+    values = one("secret.example.yaml", "Secret")["stringData"]
+    url = values.pop("DATABASE_URL")
+    assert url == "postgresql://USER:PASSWORD@HOST:5432/release_bot"
+    assert all(re.fullmatch(r"YOUR(-[A-Z]+)+", value) for value in values.values())
+
+
+def _rules(file: str, kind: str) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
+    for rule in one(file, kind)["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                yield (group, resource), tuple(rule["verbs"])
+
+
+def test_the_doctor_asks_for_each_right_of_the_roles() -> None:
+    assert dict(_rules("rbac.yaml", "Role")) == RIGHTS
+    assert dict(_rules("rbac-environments.yaml", "ClusterRole")) == WIDE_RIGHTS
+
+
+def test_the_doctor_asks_for_each_scope_of_the_slack_app() -> None:
+    manifest = YAML(typ="safe").load((ROOT / "deploy" / "slack-manifest.yaml").read_text())
+    assert manifest["oauth_config"]["scopes"]["bot"] == list(SCOPES)
+
+
+def test_the_readme_names_each_permission_that_the_doctor_asks_for() -> None:
+    text = (ROOT / "README.md").read_text() + (ROOT / "docs" / "operate.md").read_text()
+    assert [name for name, _ in PERMISSIONS.values() if name not in text] == []
