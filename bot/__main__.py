@@ -1,4 +1,4 @@
-"""The command line: serve, demo, migrate, catalog, audit, doctor.
+"""The command line: serve, demo, migrate, catalog, audit, events, doctor.
 
 Exit status 0: good; 1: something was found wrong; 2: misused.
 """
@@ -6,7 +6,6 @@ Exit status 0: good; 1: something was found wrong; 2: misused.
 import asyncio
 import gc
 import json
-import logging
 import signal
 import sys
 import tempfile
@@ -14,27 +13,32 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 from pydantic import ValidationError
 
 from bot import demo as demo_
+from bot import logs
 from bot.app import App, CatalogError, catalog_schema, load_catalog
 from bot.domain.audit import verify as verify_chain
 from bot.domain.catalog import Catalog
+from bot.domain.deliveries import Which
+from bot.engine.resending import resend
 from bot.errors import StoreError
-from bot.ports import Finding
-from bot.settings import Settings, revealed
+from bot.settings import Settings
 from bot.store import audit as audit_store
 from bot.store import catalogs
+from bot.store import events as event_store
 from bot.store.migrate import migrate as migrate_store
 from bot.store.session import Store
+from bot.views import event_lines, finding_lines
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__.split("\n\n")[0])
 catalog_cli = typer.Typer(no_args_is_help=True, help="Check the catalogue, draw it, describe it.")
 audit_cli = typer.Typer(no_args_is_help=True, help="Verify and export the record.")
 cli.add_typer(catalog_cli, name="catalog")
 cli.add_typer(audit_cli, name="audit")
+events_cli = typer.Typer(no_args_is_help=True, help="See what became of events; send one again.")
+cli.add_typer(events_cli, name="events")
 
 FileArgument = Annotated[
     Path | None, typer.Argument(help="The catalogue; by default RELEASE_BOT_CATALOG.")
@@ -61,28 +65,6 @@ def _problems(error: ValidationError | OSError) -> list[str]:
     return [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
 
 
-def _log(settings: Settings, stream: Any = sys.stderr) -> None:
-    as_json = settings.log_format == "json" or (
-        settings.log_format == "auto" and not stream.isatty()
-    )
-    # A traceback with the values of variables would hold tokens and bodies.
-    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else console
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.format_exc_info] if as_json else []),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level)),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
-    )
-    # Libraries log tokens and bodies at their lower levels.
-    logging.basicConfig(level=logging.ERROR, stream=stream, format="%(name)s %(message)s")
-
-
 def _run(work: Coroutine[Any, Any, int]) -> None:
     try:
         status = asyncio.run(work)
@@ -98,7 +80,7 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
 def serve() -> None:
     """Run the bot. It answers while GitHub, Kubernetes or Slack are out of reach."""
     settings = _settings()
-    _log(settings)
+    logs.set_up(settings)
     _run(_serve(settings))
 
 
@@ -162,7 +144,7 @@ def demo(
         folder = data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "bot.log").open("a", encoding="utf-8") as stream:
-            _log(Settings(log_format="json"), stream)
+            logs.set_up(Settings(log_format="json"), stream)
             try:
                 asyncio.run(demo_.play(folder) if play else demo_.by_hand(folder))
             except demo_.PlayError as error:
@@ -269,11 +251,64 @@ async def _export(settings: Settings) -> int:
     return 0
 
 
+@events_cli.command("list")
+def events_list(
+    *,
+    dead: Annotated[bool, typer.Option("--dead", help="Only what was given up.")] = False,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only what is to be sent.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many, from the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List events and what became of each, newest first. With --dead: status 1 if there are any."""
+    if dead and waiting:
+        raise typer.BadParameter("--dead or --waiting, not both")
+    which: Which = "dead" if dead else "waiting" if waiting else "all"
+    _run(_list_events(_settings(), which, limit, as_json=as_json))
+
+
+async def _list_events(settings: Settings, which: Which, limit: int, *, as_json: bool) -> int:
+    store = Store(settings.database_url)
+    try:
+        async with store.read() as session:
+            rows = await event_store.listed(session, which, limit)
+    finally:
+        await store.close()
+    if as_json:
+        typer.echo(json.dumps(event_lines.as_data(rows), indent=2))
+    else:
+        typer.echo(event_lines.listing(rows, which, limit))
+    return 1 if which == "dead" and rows else 0
+
+
+@events_cli.command("resend")
+def events_resend(
+    event_id: Annotated[str | None, typer.Argument(metavar="ID", help="The event's id.")] = None,
+    *,
+    dead: Annotated[bool, typer.Option("--dead", help="Every event that was given up.")] = False,
+    sink: Annotated[str | None, typer.Option(help="To this sink only.")] = None,
+) -> None:
+    """Send one event again, or all that were given up. A bot that runs does the sending."""
+    if (event_id is None) != dead:
+        raise typer.BadParameter("name one event, or say --dead for all that were given up")
+    _run(_resend_events(_settings(), event_id, sink))
+
+
+async def _resend_events(settings: Settings, event_id: str | None, sink: str | None) -> int:
+    store = Store(settings.database_url)
+    try:
+        async with store.write() as session:
+            done = await resend(session, event_id=event_id, sink=sink)
+    finally:
+        await store.close()
+    typer.echo(done.problem or event_lines.resent(done.count), err=done.problem is not None)
+    return 1 if done.problem else 0
+
+
 @cli.command()
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check each connection and permission, and say how to mend what is missing."""
     settings = _settings()
-    _log(settings)
+    logs.set_up(settings)
     _run(_doctor(settings, as_json=as_json))
 
 
@@ -288,33 +323,11 @@ async def _doctor(settings: Settings, *, as_json: bool) -> int:
         findings = await app.doctor()
     finally:
         await app.close()
-    findings = [*_unset(settings), *findings]
     if as_json:
-        typer.echo(json.dumps([f.model_dump() for f in findings], indent=2))
+        typer.echo(json.dumps(finding_lines.as_data(findings), indent=2))
     else:
-        for finding in findings:
-            mark = "✓" if finding.good else "✗"
-            remedy = f"\n    {finding.remedy}" if finding.remedy else ""
-            typer.echo(f"{mark} {finding.subject}: {finding.sentence}{remedy}")
-    return 0 if all(f.good for f in findings) else 1
-
-
-def _unset(settings: Settings) -> list[Finding]:
-    wanted = {
-        "SLACK_BOT_TOKEN": settings.slack_bot_token,
-        "SLACK_SIGNING_SECRET": settings.slack_signing_secret,
-        "GITHUB_WEBHOOK_SECRET": settings.github_webhook_secret,
-    }
-    return [
-        Finding(
-            good=False,
-            subject="Settings",
-            sentence=f"{name} is not set.",
-            remedy="README, Connect the real systems, says where it comes from.",
-        )
-        for name, value in wanted.items()
-        if revealed(value) is None
-    ]
+        typer.echo(finding_lines.report(findings))
+    return 0 if all(finding.good for finding in findings) else 1
 
 
 if __name__ == "__main__":

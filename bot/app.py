@@ -9,31 +9,37 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
 
+from bot import doctor
 from bot.domain.catalog import Catalog
-from bot.domain.targets import target_of
 from bot.engine import catalogs
+from bot.engine.events import EventPost
 from bot.engine.faults import fault_id
 from bot.engine.health import ProcessHealth
+from bot.engine.host_view import HostViews
 from bot.engine.inbox import Inbox
+from bot.engine.metrics import Metrics
 from bot.engine.outbox import Outbox
 from bot.engine.reconciler import Reconciler, start_alone
 from bot.engine.schedule import housekeeping
 from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
-from bot.ports import Chat, Clock, Cluster, Finding, SourceHost
-from bot.settings import Settings, revealed
+from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
+from bot.settings import Settings, revealed, secret_named
+from bot.store import checkup, webhooks
 from bot.store.migrate import migrate
 from bot.store.session import Store
 from bot.store.wakeups import Wakeups
 from commands._router import Router
 from integrations import catalog_file
 from integrations.clock import ServerClock, SystemClock
+from integrations.events import HttpSinks
 from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
@@ -56,6 +62,8 @@ class Outside:
     chat: Chat
     source: SourceHost
     cluster: Cluster
+    events: EventSink
+    namespaces: Namespaces
 
 
 Wrap = Callable[[Outside], Outside]
@@ -81,12 +89,9 @@ class App:
         if clock is None and not self.store.is_sqlite:
             clock = self._server_clock = ServerClock(self.store.server_time)
         self.clock: Clock = clock or SystemClock()
-        self.slack = _chat(settings, catalog, self.clock, io_seconds)
-        self.github = GitHubHost(
-            settings.github_api_url, _credentials(settings), seconds=io_seconds
-        )
-        self.kubernetes = KubernetesCluster(settings.kubeconfig, self.clock, seconds=io_seconds)
-        outside = Outside(self.slack, self.github, self.kubernetes)
+        self.metrics = Metrics()
+        self.store.ended = self.metrics.ended
+        outside = self._adapters(io_seconds)
         self.outside = wrap(outside) if wrap else outside
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._wakeups = None if self.store.is_sqlite else Wakeups(self.store.url, self._owner)
@@ -94,11 +99,14 @@ class App:
             store=self.store,
             clock=self.clock,
             cluster=self.outside.cluster,
+            namespaces=self.outside.namespaces,
             source=self.outside.source,
             chat=self.outside.chat,
             catalog=lambda: self.catalog,
             owner=self._owner,
             limits=limits or Limits(),
+            metrics=self.metrics,
+            hears_github=settings.github_webhook_secret is not None,
             commands=self._wake("commands"),
             work=self._wake("work"),
             mail=self._wake("mail"),
@@ -107,6 +115,10 @@ class App:
         self.reconciler = Reconciler(self.world)
         self.inbox = Inbox(self.world, router.handle, self.reconciler.take_up)
         self.outbox = Outbox(self.world)
+        self.events, self.host_views = (
+            EventPost(self.world, self.outside.events),
+            HostViews(self.world),
+        )
         self.health = ProcessHealth(self.world, lambda: self.github.remaining)
         self.scheduler = Scheduler()
         self._receiver = self._slack_receiver()
@@ -116,6 +128,24 @@ class App:
         self._sockets: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
         self.url = ""
+
+    def _adapters(self, seconds: float) -> Outside:
+        """Make the real integrations; nothing is connected before it is used."""
+        settings, metrics = self.settings, self.metrics
+        self.slack = _chat(settings, self.catalog, self.clock, seconds, metrics)
+        self.github = GitHubHost(
+            settings.github_api_url,
+            _credentials(settings),
+            seconds=seconds,
+            told=metrics.calls("github"),
+        )
+        self.kubernetes = KubernetesCluster(
+            settings.kubeconfig, self.clock, seconds=seconds, told=metrics.calls("kubernetes")
+        )
+        self.sinks = HttpSinks(secret_named, seconds=seconds)
+        return Outside(
+            self.slack, self.github, self.kubernetes, self.sinks, self.kubernetes.namespaces
+        )
 
     def _wake(self, name: str) -> Wake:
         wakeups = self._wakeups
@@ -137,7 +167,7 @@ class App:
             token=revealed(self.settings.slack_bot_token) or "unset",
             team=self.catalog.slack.team,
             base_url=self.settings.slack_api_url,
-            command=self.settings.slack_command,
+            commands=(self.settings.slack_command, self.settings.slack_env_command),
         )
 
     def _slack_socket(self) -> SlackSocket | None:
@@ -173,7 +203,8 @@ class App:
         http = build_http(self.health, self.routes())
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
         if loops:
-            turning = (self.inbox.run, self.reconciler.run, self.outbox.run)
+            speaking = (self.outbox.run, self.events.run, self.host_views.run)
+            turning = (self.inbox.run, self.reconciler.run, *speaking)
             self._loops = self._run(*(_kept_up(loop) for loop in turning))
             self.health.watch(self._loops)
             self._run(self.health.sample(), self._know_itself())
@@ -235,12 +266,15 @@ class App:
             await self._runner.cleanup()
         for wake in (self.world.commands, self.world.work, self.world.mail):
             wake.close()
+        self.events.close()
+        self.host_views.close()
         if self._loops:
             await asyncio.wait(self._loops, timeout=TURN_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.inbox.settle()
+        await asyncio.gather(self.events.stop(), self.host_views.stop())
         try:
             await self.reconciler.stop()
         except TemporaryError as error:
@@ -249,32 +283,38 @@ class App:
 
     async def close(self) -> None:
         """Close every connection, and nothing more: what a crash leaves is left."""
-        await asyncio.gather(self.slack.close(), self.kubernetes.close(), self.github.close())
+        closing = (self.slack, self.kubernetes, self.github, self.sinks)
+        await asyncio.gather(*(outside.close() for outside in closing))
         await self.store.close()
 
     async def doctor(self) -> list[Finding]:
-        """Look at every connection and permission."""
-        checks: list[Awaitable[list[Finding]]] = [
-            self.slack.check(self.catalog.slack.channels),
-            self.github.check(_repositories(self.catalog)),
-            self.kubernetes.check(
-                target_of(self.catalog, service, environment)
-                for environment in self.catalog.environments
-                for service, entry in self.catalog.services.items()
-                if entry.environments is None or environment in entry.environments
-            ),
-            self._check_database(),
-        ]
-        found = await asyncio.gather(*checks)
-        return [finding for group in found for finding in group]
+        """Look at every connection and permission. Changes nothing."""
+        catalog, settings = self.catalog, self.settings
+        app_token = revealed(settings.slack_app_token)
+        everywhere = catalog.ephemeral.contexts if catalog.ephemeral else ()
+        code = (doctor.repositories(catalog), doctor.passing(catalog))
+        looks: dict[str, doctor.Look] = {
+            "GitHub": lambda: self.github.check(*code),
+            "Kubernetes": lambda: self.kubernetes.check(doctor.targets(catalog), everywhere),
+            "Database": lambda: checkup.examine(self.store),
+            "Sinks": lambda: self.sinks.examine(catalog.events.sinks),
+        }
+        if settings.slack_bot_token is not None:
+            places = (doctor.channels(catalog), doctor.usergroups(catalog))
+            looks = {"Slack": lambda: self.slack.check(*places, app_token), **looks}
+        if not _credentials(settings).given:
+            del looks["GitHub"]
+        return await doctor.examine(settings, looks, await self._arrivals(), self.clock.now())
 
-    async def _check_database(self) -> list[Finding]:
+    async def _arrivals(self) -> dict[str, datetime]:
+        """When the last webhook of each repository came; nothing where the store can't tell."""
+        if not checkup.is_there(self.store):
+            return {}
         try:
-            await migrate(self.store)
-        except TemporaryError as error:
-            remedy = "Check DATABASE_URL, and that the server runs."
-            return [Finding(good=False, subject="Database", sentence=f"{error}", remedy=remedy)]
-        return [Finding(good=True, subject="Database", sentence="Reachable and up to date.")]
+            async with self.store.read() as session:
+                return await webhooks.arrivals(session)
+        except TemporaryError:
+            return {}
 
 
 def load_catalog(path: Path) -> catalog_file.Loaded:
@@ -299,13 +339,16 @@ async def _kept_up(loop: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(1.0)
 
 
-def _chat(settings: Settings, catalog: Catalog, clock: Clock, seconds: float) -> SlackChat:
+def _chat(
+    settings: Settings, catalog: Catalog, clock: Clock, seconds: float, metrics: Metrics
+) -> SlackChat:
     return SlackChat(
         revealed(settings.slack_bot_token) or "unset",
         clock,
         base_url=settings.slack_api_url,
         team=catalog.slack.team,
         seconds=seconds,
+        told=metrics.calls("slack"),
     )
 
 
@@ -316,13 +359,3 @@ def _credentials(settings: Settings) -> Credentials:
         private_key=revealed(settings.github_app_private_key),
         installation_id=settings.github_app_installation_id,
     )
-
-
-def _repositories(catalog: Catalog) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for service in catalog.services.values():
-        wanted = found.setdefault(service.repository, set())
-        wanted.update(w for w in (service.deploy.workflow,) if w)
-        if service.smoke is not None:
-            wanted.add(service.smoke.workflow)
-    return found

@@ -5,6 +5,7 @@ catalogue is a copy of QuantiVista's with short bakes; clusters, tags and ledger
 """
 
 import asyncio
+import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,12 +16,15 @@ import aiohttp
 from bot.app import App, host_time, load_catalog
 from bot.demo_world import CHANNEL, PEOPLE, seed
 from bot.domain.catalog import Catalog
+from bot.domain.environments import Reports
 from bot.domain.releases import Release
+from bot.domain.sinks import Events, Sink
 from bot.engine.world import Limits
 from bot.settings import Settings
 from bot.store import ledger, releases
 from integrations.simulated.github import SimulatedGitHub
 from integrations.simulated.kubernetes import SimulatedKubernetes
+from integrations.simulated.sink import SimulatedSink
 from integrations.simulated.slack import Message, SimulatedSlack
 from integrations.simulated.terminal import Narrator, Terminal
 
@@ -34,6 +38,9 @@ LIMITS = Limits(
     grace=timedelta(seconds=5),
 )
 
+KEY = "RELEASE_BOT_DEMO_KEY"
+"""The variable that holds the key which signs the demo's events."""
+
 WELCOME = """\
 QuantiVista's release channel, played on this machine. Nothing outside it is touched.
 57 services in three environments run in a simulated cluster; bakes last seconds instead of
@@ -41,6 +48,7 @@ minutes, and the ledger is seeded. Slack, GitHub and Kubernetes are simulated, t
 
 Try:  /release trading-decision v2.1.0 prod      then  /as ben  and press 1
       /release position-sizing v1.10.0 prod      (refused: it says what to release first)
+      /env report              /env list              environments that everybody forgot
       /release status          /release help          ?  for the terminal's own words
       /quit to leave"""
 
@@ -61,7 +69,8 @@ def short(catalog: Catalog) -> Catalog:
         )
         for name, service in catalog.services.items()
     }
-    return catalog.model_copy(update={"services": services})
+    # What appears by the clock would come between a person and the card they look at.
+    return catalog.model_copy(update={"services": services, "reports": Reports()})
 
 
 @dataclass
@@ -71,6 +80,7 @@ class Stage:
     slack: SimulatedSlack
     github: SimulatedGitHub
     kubernetes: SimulatedKubernetes
+    sink: SimulatedSink
     app: App
 
     @classmethod
@@ -79,9 +89,10 @@ class Stage:
         slack = SimulatedSlack(host_time, asyncio.sleep, signing_secret="demo", team="T123")  # noqa: S106 - the demo's
         github = SimulatedGitHub(host_time, asyncio.sleep)
         kubernetes = SimulatedKubernetes(host_time, asyncio.sleep)
-        for system in (slack, github, kubernetes):
+        sink = SimulatedSink(host_time, asyncio.sleep, key="demo")
+        for system in (slack, github, kubernetes, sink):
             await system.start()
-        catalog = short(load_catalog(EXAMPLE).catalog)
+        catalog = _told_to(sink, short(load_catalog(EXAMPLE).catalog))
         versions = seed(catalog, slack, github, kubernetes)
         kubeconfig = kubernetes.kubeconfig(data / "kubeconfig", CONTEXTS)
         app = App(_settings(slack, github, kubeconfig, data), catalog, limits=LIMITS)
@@ -89,14 +100,21 @@ class Stage:
         slack.app.url = f"{app.url}/slack/events"
         github.hooks.url, github.hooks.secret = f"{app.url}/github/webhooks", "demo"
         await _seed_ledger(app, versions, host_time())
-        return cls(slack, github, kubernetes, app)
+        return cls(slack, github, kubernetes, sink, app)
 
     async def take_down(self) -> None:
         """Stop the bot, then the simulated systems."""
         await self.app.stop()
         await self.slack.app.close()
-        for system in (self.slack, self.github, self.kubernetes):
+        for system in (self.slack, self.github, self.kubernetes, self.sink):
             await system.stop()
+
+
+def _told_to(sink: SimulatedSink, catalog: Catalog) -> Catalog:
+    """Name the simulated platform as the one that is told of deployments."""
+    os.environ[KEY] = sink.key
+    sinks = {"platform": Sink(url=f"{sink.url}/deployments", secret=KEY)}
+    return catalog.model_copy(update={"events": Events(sinks=sinks)})
 
 
 def _settings(
@@ -175,6 +193,7 @@ class Play:
                 await self._undone_before_traffic()
                 await asyncio.sleep(1.2)
                 await self._narrator.look(session)
+                await self._heard_on_the_platform()
             finally:
                 telling.cancel()
                 await asyncio.gather(telling, return_exceptions=True)
@@ -257,3 +276,18 @@ class Play:
         await self._clicks("cyn", "Approve", asked)
         await self._card("before traffic moved")
         await self._ended_as("web-ui", "failed")
+
+    async def _heard_on_the_platform(self) -> None:
+        self._scene("5. What the platform heard: each start and each ending, signed.")
+        # Two releases and one rollback began; each is told of twice.
+        for _ in range(100):
+            if len(self._stage.sink.told) == 6:  # noqa: PLR2004 - see above
+                break
+            await asyncio.sleep(0.1)
+        self._expect(len(self._stage.sink.told) == 6, f"heard {self._stage.sink.told}")  # noqa: PLR2004 - likewise
+        for got in self._stage.sink.received:
+            said = got.data["deployment"]
+            ending = said.get("status", "")
+            sys.stdout.write(
+                f"    {got.attributes['type']}  {said['serviceName']} {said['version']}  {ending}\n"
+            )

@@ -1,11 +1,14 @@
 """Seeds the demo's simulated systems: QuantiVista as it is on an ordinary afternoon."""
 
+from datetime import timedelta
+
 from bot.domain.catalog import Catalog
 from bot.domain.rules import runs_in
 from bot.domain.targets import image_of
 from integrations.simulated.github import SimulatedGitHub, Workflow
 from integrations.simulated.github.world import Run
 from integrations.simulated.kubernetes import Behaviour, SimulatedKubernetes, seeding
+from integrations.simulated.kubernetes.namespaces import seed_passing
 from integrations.simulated.slack import SimulatedSlack
 
 CHANNEL = "C0RELEASES"
@@ -36,6 +39,18 @@ NEXT = {
 }
 """Services with something to release: what production runs, and what staging has already."""
 
+PULL_REQUESTS = (
+    (412, "feature/limit-alerts", "ana", 41, 19),
+    (431, "fix/parser", "dora", 9, 3),
+    (437, "feature/new-charts", "dan", 12, 1),
+    (440, "try/kafka-4", "dan", 26, 4),
+    (446, "fix/rounding", "ana", 1, 0.1),
+    (447, "feature/replay", "cyn", 0.3, 0.2),
+)
+"""Pull requests with an environment: number, branch, owner, age and last deployment in days."""
+
+MERGED, GONE, EXPIRED = 431, 437, 440
+
 Where = tuple[str, str]
 
 
@@ -51,6 +66,7 @@ def seed(
     slack.add_channel(CHANNEL, "releases")
     slack.add_group("S0ONCALL", [PEOPLE["dan"]])
     commits = _seed_github(catalog, github, kubernetes)
+    _seed_passing(github, kubernetes)
     cluster = kubernetes.cluster
     cluster.ready_after = 0.6
     # Staging was patched by hand and never told anybody: the image crashes elsewhere.
@@ -65,6 +81,27 @@ def seed(
             _seed_target(catalog, kubernetes, service, environment, image)
             found[service, environment] = (version, image)
     return found
+
+
+def _seed_passing(github: SimulatedGitHub, kubernetes: SimulatedKubernetes) -> None:
+    """Make environments of pull requests: some in use, some that everybody has forgotten."""
+    repository, branching = "quantivista/platform", github.branching
+    now = kubernetes.cluster.now()
+    for number, branch, owner, age, deployed in PULL_REQUESTS:
+        branching.open(repository, number, branch)
+        marks = {"release-bot/branch": branch}
+        if number == EXPIRED:
+            marks["release-bot/expires"] = (now - timedelta(days=2)).isoformat()
+        seed_passing(
+            kubernetes.cluster,
+            f"pr-{number}-{branch.replace('/', '-')}",
+            age=timedelta(days=age),
+            deployed=timedelta(days=deployed),
+            annotations=marks,
+            labels={"release-bot/owner": owner},
+        )
+    branching.close(repository, MERGED, merge=True)
+    branching.close(repository, GONE, merge=False, delete=True)
 
 
 def running(service: str, environment: str) -> str:

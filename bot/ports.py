@@ -1,16 +1,29 @@
 """What the bot needs of the outside, as Protocols; and the one thing that it offers inward.
 
-Outward: `SourceHost`, `Cluster`, `Chat`, `Clock`. Inward: `Intake`, which `app` hands to the
-receivers. Adapters live in `integrations` and translate errors by meaning into `bot.errors`:
-TemporaryError (wait), PermanentError and its kinds (don't). All moments are aware and in UTC.
+Outward: `SourceHost`, `Cluster`, `Namespaces`, `Chat`, `EventSink`, `Clock`. Inward: `Intake`,
+which `app` hands to the receivers. Adapters live in `integrations` and translate errors by meaning
+into `bot.errors`: TemporaryError (wait), PermanentError and its kinds (don't). All moments are
+aware and in UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from bot.domain.behind import Tags
 from bot.domain.catalog import Slot
+from bot.domain.events import PlatformEvent
 from bot.domain.facts import CheckRun, ClusterFact, Diff, Scan, SlotFact, Tag, TrafficFact
+from bot.domain.hosting import (
+    Budget,
+    CommitStatus,
+    Deployment,
+    DeploymentRequest,
+    DeploymentSearch,
+    DeploymentStatus,
+)
+from bot.domain.namespaces import Branches, Namespace, Workload
+from bot.domain.sinks import Sink
 from bot.domain.targets import Target
 from bot.domain.value import Value
 
@@ -35,6 +48,8 @@ class Run(Value):
     status: Literal["queued", "in_progress", "completed"]
     conclusion: str | None = None
     title: str = ""
+    workflow: str = ""
+    """The workflow's file name."""
     created_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -50,7 +65,7 @@ class TestCounts(Value):
 
 
 class SourceHost(Protocol):
-    """The code's home: tags, checks, scans, workflows."""
+    """The code's home: tags, checks, scans, workflows, and what it shows of a release."""
 
     async def tag(self, repository: str, name: str) -> Tag | None:
         """Look a tag up and follow it to its commit; None where there is no such tag."""
@@ -58,6 +73,14 @@ class SourceHost(Protocol):
 
     async def newest_tags(self, repository: str, pattern: str, limit: int) -> tuple[str, ...]:
         """List versions, newest first, whose tags match the catalogue's pattern."""
+        ...
+
+    async def tags(self, repository: str) -> Tags:
+        """List a repository's tags with their commits, some thousands at the most."""
+        ...
+
+    async def branches(self, repository: str) -> Branches:
+        """List a repository's branches, and the pull requests that changed last."""
         ...
 
     async def diff(self, repository: str, base: str, head: str) -> Diff:
@@ -81,10 +104,8 @@ class SourceHost(Protocol):
         """
         ...
 
-    async def find_run(
-        self, repository: str, workflow: str, marker: str, since: datetime
-    ) -> Run | None:
-        """Find the oldest run of the workflow since then whose title holds the marker."""
+    async def runs(self, repository: str, since: datetime) -> tuple[Run, ...]:
+        """List the dispatched runs of a repository since then, newest first, a few hundred."""
         ...
 
     async def run(self, repository: str, run_id: int) -> Run:
@@ -97,6 +118,30 @@ class SourceHost(Protocol):
 
     async def test_counts(self, repository: str, run_id: int, artifact: str) -> TestCounts | None:
         """Read the counts from the run's JUnit artifact; None where it has none."""
+        ...
+
+    async def create_deployment(self, wanted: DeploymentRequest) -> int:
+        """Make a Deployment; its id. Raises TemporaryError(unknown=True) if unsure."""
+        ...
+
+    async def find_deployment(self, wanted: DeploymentSearch) -> Deployment | None:
+        """Find a release's Deployment; None where there is none (it may be listed late)."""
+        ...
+
+    async def show_deployment(self, repository: str, number: int, shown: DeploymentStatus) -> None:
+        """Add a status to a Deployment."""
+        ...
+
+    async def shown_deployment(self, repository: str, number: int) -> tuple[str, str] | None:
+        """Read a Deployment's newest status, as state and description; None: it has none."""
+        ...
+
+    async def show_commit(self, repository: str, commit: str, shown: CommitStatus) -> None:
+        """Set a commit's status of that context."""
+        ...
+
+    def budget(self) -> Budget | None:
+        """Give the budget as last told; None before the first answer, or where there is none."""
         ...
 
 
@@ -178,6 +223,30 @@ class Cluster(Protocol):
         ...
 
 
+class Namespaces(Protocol):
+    """The namespaces of a cluster, as a whole and in pages: what comes and goes there.
+
+    `cluster` is a kubeconfig context; None is the current one. Nothing is ever written.
+    """
+
+    async def namespaces(
+        self, cluster: str | None, marks: Collection[str], name: str | None = None
+    ) -> tuple[Namespace, ...]:
+        """List namespaces that are not being deleted, with those annotations or labels.
+
+        `name`: only the one of that name.
+        """
+        ...
+
+    async def deployed(self, cluster: str | None) -> Mapping[str, datetime]:
+        """Say for each namespace when something in it was last rolled out."""
+        ...
+
+    async def workloads(self, cluster: str | None, namespace: str) -> tuple[Workload, ...]:
+        """List the Deployments of one namespace with their images."""
+        ...
+
+
 class Message(Value):
     """What is shown in Slack: blocks for people, text for notifications and plain readers.
 
@@ -225,6 +294,18 @@ class Chat(Protocol):
         ...
 
 
+class EventSink(Protocol):
+    """Whoever is told of deployments. The catalogue says where; nothing else is ever told."""
+
+    async def send(self, sink: Sink, event: PlatformEvent) -> None:
+        """Hand an event over, signed. The event's id makes a repeat known as one.
+
+        Raises TemporaryError where a repeat may go better, PermanentError where the sink refused
+        it for good. A redirect is not followed: it is a TemporaryError that says so.
+        """
+        ...
+
+
 class Invocation(Value):
     """What came in, after the receiver has checked its signature and before anybody parsed it.
 
@@ -237,6 +318,8 @@ class Invocation(Value):
     user: str
     channel: str
     team: str
+    command: Literal["release", "env"] = "release"
+    """Which slash command it was; other words begin with a verb all the same."""
     words: str = ""
     thread: str | None = None
     action: str | None = None
@@ -251,13 +334,20 @@ class Reply(Value):
 
 
 class Webhook(Value):
-    """A GitHub webhook whose signature holds: only a hint to look again."""
+    """A GitHub webhook whose signature holds: only a hint to look again.
+
+    It names one of three things: a run by its title, a commit whose checks ended, or a tag that
+    was made, moved or deleted.
+    """
 
     delivery: str
     body_hash: str
     event: str
+    repository: str = ""
     release_marker: str | None = None
     """The run's title, in which a release id may stand."""
+    commit: str | None = None
+    tag: str | None = None
 
 
 class Intake(Protocol):
@@ -295,3 +385,13 @@ class Finding(Value):
     subject: str
     sentence: str
     remedy: str | None = None
+
+
+class Checkup(Value):
+    """What `release-bot doctor` found in one system; a line a finding."""
+
+    findings: tuple[Finding, ...] = ()
+    ahead: float | None = None
+    """Seconds by which the system's clock is ahead of this host's, where it told its time."""
+    unheard: tuple[str, ...] = ()
+    """Repositories of which it is not known whether their webhooks arrive."""

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     slack_signing_secret: SecretStr | None = None
     slack_api_url: str = "https://slack.com/api/"
     slack_command: str = Field(default="/release", pattern=r"^/\S+$")
+    slack_env_command: str = Field(default="/env", pattern=r"^/\S+$")
     github_token: SecretStr | None = None
     github_app_id: str | None = None
     github_app_private_key: SecretStr | None = None
@@ -63,6 +64,17 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order: given in code, environment, files named in the environment."""
         return init_settings, env_settings, _Files(settings_cls)
+
+
+def secret_named(name: str) -> str | None:
+    """Read a secret whose variable the catalogue names: `NAME`, or the file in `NAME_FILE`."""
+    path = os.environ.get(f"{name}_FILE")
+    if path and not os.environ.get(name):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+    return os.environ.get(name) or None
 
 
 def revealed(secret: SecretStr | None) -> str | None:

@@ -89,6 +89,7 @@ def test_the_play_through_tells_the_story_and_its_record_verifies(
         "Traffic is back on blue",
         "Release it first: /release risk-limits",
         "crashes again and again",
+        "DeploymentCompletedEvent  web-ui v2.0.0  FAILED",
         "That was the main job.",
     ):
         assert words in told

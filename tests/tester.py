@@ -21,8 +21,16 @@ from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.engine.world import Limits
 from bot.settings import Settings
-from bot.store import approvals, audit, inbox, ledger, releases
-from bot.store.tables import CardRow, InboxRow, OutboxRow, ReleaseRow, WishRow
+from bot.store import approvals, audit, events, host_views, inbox, ledger, releases
+from bot.store.tables import (
+    DELIVERIES,
+    HOST_VIEWS,
+    CardRow,
+    InboxRow,
+    OutboxRow,
+    ReleaseRow,
+    WishRow,
+)
 from integrations.catalog_file import parse_catalog
 from integrations.simulated.github import SimulatedGitHub, Workflow
 from integrations.simulated.kubernetes import SimulatedKubernetes, seeding
@@ -62,6 +70,8 @@ class Due(NamedTuple):
     card: datetime | None
     message: datetime | None
     back: int
+    event: datetime | None
+    view: datetime | None
 
     @property
     def mail(self) -> datetime | None:
@@ -82,6 +92,8 @@ DUE = select(
     .select_from(WishRow)
     .where(col(WishRow.kind) == "rollback", col(WishRow.taken_at).is_(None))
     .scalar_subquery(),
+    select(func.min(DELIVERIES.c.due_at)).where(events.IS_HEAD).scalar_subquery(),
+    select(func.min(HOST_VIEWS.c.due_at)).scalar_subquery(),
 )
 
 
@@ -165,6 +177,8 @@ class Bot:
     io_seconds: float = 2.0
     by_socket: bool = False
     """Socket Mode, and nothing that comes inward: no webhooks either."""
+    settings: dict[str, object] = field(default_factory=dict)
+    """Settings that differ from the usual ones."""
     app: App = field(init=False)
 
     async def start(self) -> "Bot":
@@ -180,7 +194,7 @@ class Bot:
             kubeconfig=str(kubeconfig),
             database_url=self.database,
             port=0,
-        )
+        ).model_copy(update=self.settings)
         catalog = parsed(self.catalog).catalog
         self.app = App(
             settings,
@@ -202,7 +216,7 @@ class Bot:
     async def _connected(self, connections: int = 2) -> None:
         """Wait, in real time, until the bot has opened its connections to Slack."""
         self.world.slack.app.by_socket = True
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.world.slack.app.sockets.open) < connections:  # noqa: ASYNC110 - no bell
                 await asyncio.sleep(0.01)
 
@@ -211,6 +225,8 @@ class Bot:
         await self._drop()
         async with self.app.store.write() as session:
             await inbox.release_all(session)
+            await events.release_all(session)
+            await host_views.release_all(session)
         await self.start()
 
     async def _drop(self) -> None:
@@ -224,6 +240,8 @@ class Bot:
         for task in [*tasks, *self.app.inbox._at_work]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for under_way in (self.app.events.at_work, self.app.host_views.at_work):
+            await under_way.end(0)
         await self.app.close()
 
     # People.
@@ -268,6 +286,12 @@ class Bot:
             due = await self._due()
             if not await self._turn(due):
                 break
+        while self._has_come(due.event) and await self.app.events.send_due():
+            await self.app.events.settle()
+            due = await self._due()
+        while self._has_come(due.view) and await self.app.host_views.send_due():
+            await self.app.host_views.settle()
+            due = await self._due()
         if not self._has_come(due.mail):
             return due
         await self.app.outbox.send_due()
@@ -293,7 +317,8 @@ class Bot:
 
     def _next(self, due: Due) -> datetime | None:
         """When something is due next, in the bot or in the world."""
-        return soonest(due.command, due.release, due.mail, self.world.clock.next_sleeper())
+        next_sleeper = self.world.clock.next_sleeper()
+        return soonest(due.command, due.release, due.mail, due.event, due.view, next_sleeper)
 
     async def step(
         self, limit: timedelta = timedelta(hours=2), due: Due | None = None

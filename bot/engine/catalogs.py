@@ -7,11 +7,10 @@ made anew, which voids their approvals. Releases under way keep the rules that t
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
 from bot.domain.catalog_changes import Change, differences
-from bot.domain.lifecycle import WAITING, Event, State, advance
+from bot.domain.lifecycle import WAITING, State
 from bot.domain.releases import Release
 from bot.domain.rules import rules_for
-from bot.engine import record
-from bot.engine.waiting import not_in_catalog
+from bot.engine.waiting import ask_gates_again, not_in_catalog
 from bot.engine.world import World
 from bot.store import audit, catalogs, outbox, releases
 from bot.store.session import Session
@@ -75,11 +74,7 @@ async def _look_again(world: World, session: Session) -> None:
             continue
         if not _touched(world, release):
             continue
-        state = advance(release.state, Event.LOOK_AGAIN_ASKED)
-        after = release.model_copy(update={"state": state})
-        await releases.take_over_row(session, release.id)
-        now = world.clock.now()
-        await record.advance(session, release, after, now, due_at=now)
+        await ask_gates_again(session, release, world.clock.now())
 
 
 def _touched(world: World, release: Release) -> bool:

@@ -8,6 +8,8 @@ the command as done, so that a command which was cut short is simply done again.
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
+from structlog.contextvars import bind_contextvars
+
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Environment
 from bot.domain.lifecycle import Event, State, advance
@@ -57,6 +59,7 @@ class Deciding:
             release = await releases.get(session, release_id)
         if release is None:
             raise refusals.no_such_release(release_id)
+        bind_contextvars(release=release.id)
         return release
 
     async def _locked(self, session: Session, release_id: str) -> Release:

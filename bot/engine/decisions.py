@@ -1,5 +1,7 @@
 """What people ask for and say to plans: requests, approvals, rejections, adopted versions."""
 
+from structlog.contextvars import bind_contextvars
+
 from bot.domain.admission import yes_votes
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Slot
@@ -43,6 +45,7 @@ class Decisions(Deciding):
                 rules=rules,
                 expires_at=now + rules.approvals.expires,
             )
+            bind_contextvars(release=release.id)
             await releases.insert(session, release, self._key, now)
             await cards.want(session, release.id, self._asker.channel, now, urgent=True)
             await self._note(

@@ -27,7 +27,12 @@ UNDO_EVENTS = {
 
 
 async def end_forward(
-    session: Session, before: Release, release: Release, now: datetime, said: list[str]
+    session: Session,
+    before: Release,
+    release: Release,
+    now: datetime,
+    said: list[str],
+    catalog: Catalog,
 ) -> None:
     """End a release whose version is live and settled. `before` is what the store holds."""
     plan = release.plan
@@ -45,7 +50,8 @@ async def end_forward(
     )
     await _live_now(session, after, since, "release", now)
     said = [*said, lines.succeeded(after, now)]
-    await record.advance(session, before, after, now, due_at=after.window_until, lines=said)
+    due_at = after.window_until
+    await record.advance(session, before, after, now, due_at=due_at, lines=said, catalog=catalog)
     await releases.wake_blocked(session, release.environment, now)
 
 
@@ -83,7 +89,7 @@ async def end_undo(
     if rolled_back:
         await _lock(session, after, now)
         said = [*said, lines.held_back(after, authors(catalog, after))]
-    await record.advance(session, before, after, now, due_at=None, lines=said)
+    await record.advance(session, before, after, now, due_at=None, lines=said, catalog=catalog)
     await releases.wake_blocked(session, release.environment, now)
 
 
@@ -143,6 +149,7 @@ async def _tell_undone(session: Session, rollback: Release, now: datetime) -> No
         return
     marked = undone.model_copy(update={"undone_by": rollback.id, "window_until": None})
     await releases.update_row(session, marked, None)
+    await record.show_on_host(session, undone, marked, now)
     line = lines.undone(rollback.id, rollback.acted_by)
     await record.say(session, marked, [line], now)
     await cards.want(session, marked.id, marked.asker.channel, now, urgent=True)

@@ -48,7 +48,7 @@ async def gather(
     stored = await _from_store(world, request, release_id)
     tag, cluster, promotion, dependencies, dependents = await asyncio.gather(
         _tag(world, request, rules),
-        _answer("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
+        asked("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
         _promotion(world, request, rules, now),
         _neighbours(world, request, rules.depends_on, stored.under_way),
         _neighbours(world, request, _would_break(request, rules), stored.under_way),
@@ -97,7 +97,8 @@ async def _from_store(world: World, request: ReleaseRequest, release_id: str | N
     return stored
 
 
-async def _answer(source: str, call: Awaitable[T], seconds: float) -> Known[T] | Unknown:
+async def asked(source: str, call: Awaitable[T], seconds: float) -> Known[T] | Unknown:
+    """Wait for a source, so long and no longer; one that fails comes back as Unknown."""
     try:
         async with asyncio.timeout(seconds):
             return Known(value=await call)
@@ -123,7 +124,7 @@ async def _tag(world: World, request: ReleaseRequest, rules: Rules) -> Known[Tag
         newest = await world.source.newest_tags(rules.repository, rules.tag, 3)
         return TagFact(tag=None, newest=newest)
 
-    return await _answer("GitHub", find(), world.limits.source)
+    return await asked("GitHub", find(), world.limits.source)
 
 
 def version_as_tagged(request: ReleaseRequest, rules: Rules, tag: Tag) -> str:
@@ -157,7 +158,7 @@ async def _commit_of(
                 return found
         return None
 
-    answer = await _answer("GitHub", find(), world.limits.source)
+    answer = await asked("GitHub", find(), world.limits.source)
     return answer.value.commit if isinstance(answer, Known) and answer.value else None
 
 
@@ -178,9 +179,9 @@ async def _of_commit(
         return await source.diff(repository, live, commit) if live else None
 
     return await asyncio.gather(
-        _answer("GitHub", diff(), limit),
-        _answer("GitHub", source.checks(repository, commit), limit),
-        _answer("GitHub", source.scan(repository, commit, rules.path), limit),
+        asked("GitHub", diff(), limit),
+        asked("GitHub", source.checks(repository, commit), limit),
+        asked("GitHub", source.scan(repository, commit, rules.path), limit),
     )
 
 
@@ -198,7 +199,7 @@ async def _neighbours(
 ) -> tuple[Known[Running] | Unknown, ...]:
     found = await asyncio.gather(
         *(
-            _answer(
+            asked(
                 f"Kubernetes ({name})",
                 running(world, name, request.environment),
                 world.limits.cluster,
@@ -237,7 +238,7 @@ async def _promotion(
 ) -> Known[Promotion] | Unknown | None:
     if rules.after is None:
         return None
-    return await _answer(
+    return await asked(
         f"Kubernetes ({rules.after})",
         _promoted(world, world.catalog(), request, rules.after, now),
         world.limits.cluster,

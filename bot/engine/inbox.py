@@ -5,20 +5,21 @@ the row is marked done in the transaction of the change that it caused, together
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from bot.domain.audit import AuditTag
+from bot.engine import hints
 from bot.engine.deciding import Change
 from bot.engine.effects import HeadStart
 from bot.engine.faults import fault_id
 from bot.engine.world import World
 from bot.errors import PermanentError, StaleLeaseError, StoreError, TemporaryError, UserError
 from bot.ports import Invocation, Message, Reply, Webhook
-from bot.store import audit, inbox, outbox, releases, webhooks
+from bot.store import audit, inbox, outbox
 from bot.store.session import Session
 from bot.views import answers
 
@@ -36,8 +37,6 @@ TRIES = 5
 Answer = Change | Message | None
 Handler = Callable[[Invocation, datetime], Awaitable[Answer]]
 """What `commands` offers: from an invocation to a change to make or a message to show."""
-
-_RELEASE_ID = re.compile(r"\brel-[0-9a-z]{4,8}\b")
 
 
 class Inbox:
@@ -74,18 +73,15 @@ class Inbox:
             self._begin(invocation, now, 1, ANSWER_FIRST_SECONDS)
 
     async def hint(self, webhook: Webhook) -> None:
-        """Note a webhook; a run whose title holds a release id makes that release due."""
-        found = _RELEASE_ID.search(webhook.release_marker or "")
+        """Note a webhook and wake the releases that it may concern."""
         try:
-            async with self._world.store.write() as session:
-                now = self._world.clock.now()
-                if await webhooks.first_time(session, webhook, now) and found:
-                    await releases.wake(session, found.group(), now)
+            woken = await hints.take(self._world, webhook)
         except TemporaryError as error:
             # Polling finds what a lost hint would have told.
             log.warning("webhook_lost", delivery=webhook.delivery, error=str(error))
             return
-        self._world.work.tell()
+        if woken:
+            self._world.work.tell()
 
     async def run(self) -> None:
         """Work until the process ends."""
@@ -133,17 +129,20 @@ class Inbox:
     async def _guarded(
         self, invocation: Invocation, at: datetime, attempts: int, after: float
     ) -> None:
+        # A task of its own: what is bound here is bound for this command only. The release that
+        # it is about joins as soon as that is known (`deciding`).
+        bind_contextvars(key=invocation.key)
         await asyncio.sleep(after)
         try:
             await self._work_off(invocation, at)
         except StaleLeaseError:
-            log.info("command_done_elsewhere", key=invocation.key)
+            log.info("command_done_elsewhere")
         except TemporaryError as error:
-            log.warning("command_waits", key=invocation.key, error=str(error))
+            log.warning("command_waits", error=str(error))
             await self._later(invocation, timedelta(seconds=error.delay))
         except Exception:
             error_id = fault_id()
-            log.exception("command_failed", key=invocation.key, error_id=error_id)
+            log.exception("command_failed", error_id=error_id)
             if attempts < TRIES:
                 await self._later(invocation, timedelta(seconds=2**attempts))
             else:
@@ -180,7 +179,7 @@ class Inbox:
             await self._reply(session, invocation, message)
 
     async def _refuse(self, invocation: Invocation, refusal: UserError) -> None:
-        log.info("refused", key=invocation.key, reason=refusal.code, user=invocation.user)
+        log.info("refused", reason=refusal.code, user=invocation.user)
         now = self._world.clock.now()
         async with self._world.store.write() as session:
             await audit.append(
@@ -218,4 +217,4 @@ class Inbox:
                 await inbox.retry(session, invocation.key, self._world.clock.now() + delay)
         except TemporaryError as error:
             # Its lease runs out, and whoever is alive then takes it up.
-            log.warning("command_left", key=invocation.key, error=str(error))
+            log.warning("command_left", error=str(error))

@@ -11,13 +11,20 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from bot.domain.releases import Approval, Release
 from bot.engine.duties import Duty
 from bot.engine.faults import fault_id
 from bot.engine.pace import Pace
 from bot.engine.world import World
-from bot.errors import MissingError, PermanentError, StaleLeaseError, TemporaryError
+from bot.errors import (
+    MissingError,
+    PermanentError,
+    RateLimitedError,
+    StaleLeaseError,
+    TemporaryError,
+)
 from bot.ports import Message
 from bot.store import approvals, cards, outbox, releases
 from bot.store.tables import CardRow, OutboxRow
@@ -114,7 +121,8 @@ class Outbox:
                 continue
             waiting = len(self._late_rows)
             sending = self._lines(rows, places.get(release_id))
-            done = await self._guarded(sending, [row.id for row in rows])
+            with bound_contextvars(release=release_id):
+                done = await self._guarded(sending, [row.id for row in rows])
             if not done or len(self._late_rows) > waiting:
                 stopped.add(release_id)
 
@@ -140,7 +148,8 @@ class Outbox:
         return False
 
     async def _guarded_card(self, card: CardRow) -> None:
-        later = await self._outcome(self._card(card))
+        with bound_contextvars(release=card.release_id):
+            later = await self._outcome(self._card(card))
         if later is None:
             return
         async with self._world.store.write() as session:
@@ -219,6 +228,9 @@ class Outbox:
             async with self._world.store.write() as session:
                 await cards.posted_anew(session, card.release_id)
             return False
+        except RateLimitedError as error:
+            self._pace.no_update_until(now + timedelta(seconds=error.delay))
+            raise
         return True
 
     async def _post_once(
@@ -230,8 +242,13 @@ class Outbox:
             if found is not None:
                 return found
         self._duty.check()
-        self._pace.posted(channel, self._world.clock.now())
-        return await self._world.chat.post(channel, message, thread)
+        now = self._world.clock.now()
+        self._pace.posted(channel, now)
+        try:
+            return await self._world.chat.post(channel, message, thread)
+        except RateLimitedError as error:
+            self._pace.no_post_until(channel, now + timedelta(seconds=error.delay))
+            raise
 
     # Thread lines, posts and replies.
 

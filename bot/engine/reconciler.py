@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.releases import Release
@@ -21,7 +22,7 @@ from bot.engine.faults import fault_id
 from bot.engine.places import Places
 from bot.engine.world import World
 from bot.errors import StaleLeaseError, TemporaryError
-from bot.store import cards, duties, inbox, leases, releases, wishes
+from bot.store import cards, duties, events, host_views, inbox, leases, releases, wishes
 from bot.store.leases import Lease
 from bot.store.session import Session
 from bot.store.wishes import Wish
@@ -49,6 +50,8 @@ async def start_alone(world: World) -> None:
     async with world.store.write() as session:
         await leases.release_everybodys(session)
         await inbox.release_all(session)
+        await events.release_all(session)
+        await host_views.release_all(session)
 
 
 class Reconciler:
@@ -106,13 +109,13 @@ class Reconciler:
         told = {name for name in self._changed if name not in self._at_work}
         # A word that comes while its tick is under way is for the next one.
         self._changed -= told
-        known = {release_id for release_id, _ in due}
-        due += [(release_id, State.RUNNING) for release_id in sorted(told - known)]
-        for release_id, state in due:
+        known = {release_id for release_id, _, _ in due}
+        due += [(release_id, State.RUNNING, now) for release_id in sorted(told - known)]
+        for release_id, state, at in due:
             rested = self._bugs.get(release_id, now) <= now and release_id not in self._elsewhere
             if rested and release_id not in self._at_work and release_id not in self._back:
                 waits = state is not State.ROLLING_BACK
-                self._start(self._at_work, release_id, force=False, paced=waits)
+                self._start(self._at_work, release_id, force=False, paced=waits, due_at=at)
                 started += 1
         return started
 
@@ -123,8 +126,9 @@ class Reconciler:
         *,
         force: bool,
         paced: bool = False,
+        due_at: datetime | None = None,
     ) -> None:
-        tick = self.tick(release_id, force=force)
+        tick = self.tick(release_id, force=force, due_at=due_at)
         self._launch(group, release_id, self._paced(tick) if paced else tick)
 
     def _launch(
@@ -169,23 +173,29 @@ class Reconciler:
             await tick
 
     async def _guarded(self, release_id: str, work: Coroutine[Any, Any, None]) -> None:
+        # A task of its own: what is bound here is bound for this tick only.
+        bind_contextvars(release=release_id)
         try:
             await work
         except StaleLeaseError:
-            log.info("lease_lost", release=release_id)
+            log.info("lease_lost")
         except TemporaryError as error:
-            log.warning("tick_waits", release=release_id, error=str(error))
+            log.warning("tick_waits", error=str(error))
             self._bugs[release_id] = self._world.clock.now() + timedelta(seconds=error.delay)
         except Exception:
             error_id = fault_id()
-            log.exception("tick_failed", release=release_id, error_id=error_id)
+            log.exception("tick_failed", error_id=error_id)
             self._bugs[release_id] = self._world.clock.now() + AFTER_A_BUG
 
-    async def tick(self, release_id: str, *, force: bool = False) -> None:
+    async def tick(
+        self, release_id: str, *, force: bool = False, due_at: datetime | None = None
+    ) -> None:
         """Claim a release and take turns at it until it waits, ends, or is somebody else's."""
         claimed = await self._claim(release_id, force=force)
         if claimed is None:
             return
+        if due_at is not None:
+            self._world.metrics.tick_began(self._world.clock.now() - due_at)
         lease, release, wished = claimed
         async with self._renewed(lease):
             if lease.place is None:
@@ -233,7 +243,9 @@ class Reconciler:
                 # Its holder got it further while this waited; its row is due again as that says.
                 await leases.hold(session, lease, None)
                 return None
-            return lease, release, await wishes.open_ones(session, release_id)
+            wished = await wishes.open_ones(session, release_id)
+        world.metrics.claimed(lease.taken_from, world.owner)
+        return lease, release, wished
 
     async def _past_its_end(
         self, release_id: str, release: Release | None, session: Session
@@ -271,7 +283,7 @@ class Reconciler:
             except StaleLeaseError:
                 return
             except TemporaryError as error:
-                log.warning("lease_not_renewed", release=lease.release_id, error=str(error))
+                log.warning("lease_not_renewed", error=str(error))
 
 
 def _place(release: Release) -> tuple[str, str] | None:

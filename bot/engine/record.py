@@ -4,13 +4,20 @@ Every tick and decision writes through here, so what was said and what was done 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.audit import AuditTag
+from bot.domain.catalog import Catalog
+from bot.domain.events import event_of, happened
+from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.ports import Message
-from bot.store import audit, cards, outbox, releases
-from bot.store.session import Session
+from bot.store import audit, cards, events, host_views, outbox, releases
+from bot.store.session import Session, note_ending
+from bot.views import host_view
+
+VIEW_REST = timedelta(seconds=1)
+"""How long GitHub's view of a release waits: what follows at once is shown in its stead."""
 
 Data = dict[str, str | int | bool | None]
 
@@ -24,12 +31,18 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     due_at: datetime | None,
     lines: Sequence[str] = (),
     by: str | None = None,
+    catalog: Catalog | None = None,
 ) -> None:
     """Store a release's new value; its change of state, its lines and its card follow from it.
 
-    The caller holds the lease in this transaction, or has taken the row over.
+    The caller holds the lease in this transaction, or has taken the row over. Who starts or ends
+    a release that had started hands in the catalogue: it says how the platform is told of it.
     """
     await releases.update_row(session, after, due_at)
+    await tell_platform(session, before, after, catalog)
+    await show_on_host(session, before, after, now)
+    if after.ended and not before.ended:
+        note_ending(session, after)
     if after.state is not before.state:
         await audit.append(
             session,
@@ -45,6 +58,30 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     if looks_different(before, after) or lines:
         urgent = by is not None or after.state is not before.state
         await cards.want(session, after.id, after.asker.channel, now, urgent=urgent)
+
+
+async def tell_platform(
+    session: Session, before: Release | None, after: Release, catalog: Catalog | None
+) -> None:
+    """Write the event that a change means, if it means one, and a delivery for each sink."""
+    kind = happened(before, after)
+    if kind is None:
+        return
+    if catalog is None:
+        raise RuntimeError(f"{after.id} starts or ends, and no catalogue names its service")
+    event = event_of(kind, after, catalog)
+    await events.put(session, event, (after.id, after.service), catalog.events.sinks)
+
+
+async def show_on_host(session: Session, before: Release, after: Release, now: datetime) -> None:
+    """Ask for GitHub's own view to follow where the change means anything to it."""
+    if after.plan_text is None or not host_view.looks_different(before, after):
+        return
+    at = now + VIEW_REST
+    await host_views.want(session, after.id, after.rules.repository, at)
+    if after.state is State.SUCCEEDED and before.state is not State.SUCCEEDED:
+        place = (after.service, after.environment)
+        await host_views.want_superseded(session, place, after.id, at)
 
 
 async def say(session: Session, release: Release, lines: Sequence[str], now: datetime) -> None:

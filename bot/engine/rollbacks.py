@@ -61,6 +61,7 @@ class Rollbacks(Deciding):
                 await releases.insert(session, rollback, self._key, self._now)
             except releases.UnderWayError:
                 raise refusals.under_way(undone) from None
+            await record.tell_platform(session, None, rollback, self._world.catalog())
             shown = [(r.id, r.asker.channel) for r in (rollback, undone)]
             await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
@@ -77,6 +78,7 @@ class Rollbacks(Deciding):
         )
         if lease is None:
             raise RuntimeError(f"the lease of {place} can't be taken by force")
+        world.metrics.claimed(lease.taken_from, world.owner)
         return lease
 
     async def _looking(self, release: Release) -> EarlyLook | None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 
+from bot.engine.reporting import report_if_due
 from bot.engine.world import World
 from bot.errors import TemporaryError
 from bot.store import jobs
@@ -12,7 +13,7 @@ from bot.store import jobs
 log = structlog.get_logger()
 
 KEEP = timedelta(days=30)
-"""How long commands, messages and webhooks that are done with are kept. The record stays."""
+"""How long what is done with is kept: commands, messages, webhooks, events. The record stays."""
 
 ScheduledJob = tuple[str, str, Callable[[], Awaitable[None]]]
 
@@ -23,7 +24,14 @@ def housekeeping(world: World) -> list[ScheduledJob]:
     async def sweep() -> None:
         await once(world, "sweep", lambda: _sweep(world))
 
-    return [("sweep", "17 3 * * *", sweep)]
+    async def report() -> None:
+        try:
+            await report_if_due(world)
+        except TemporaryError as error:
+            log.warning("job_skipped", job="report", error=str(error))
+
+    # Zones and times are the catalogue's, which may change at any moment: each minute asks anew.
+    return [("sweep", "17 3 * * *", sweep), ("report", "* * * * *", report)]
 
 
 async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -160,7 +160,7 @@ async def _repaired(world: World, lease: Lease, release: Release, wish: Wish) ->
         return await _drop(world, lease, release)
     cluster = await world.cluster.look(plan.target)
     goal, sentence = _what_is_true(release, plan, cluster)
-    now = world.clock.now()
+    now, catalog = world.clock.now(), world.catalog()
     base = release.model_copy(update={"acted_by": wish.by, "acted_at": wish.at, "ends_as": goal})
     said = [lines.repaired(wish.by, sentence)]
     async with world.store.write() as session:
@@ -179,10 +179,12 @@ async def _repaired(world: World, lease: Lease, release: Release, wish: Wish) ->
                     "needs_attention": False,
                 }
             )
-            await record.advance(session, release, ended, now, due_at=None, lines=said, by=wish.by)
+            await record.advance(
+                session, release, ended, now, due_at=None, lines=said, by=wish.by, catalog=catalog
+            )
             return ended
         base = base.model_copy(update={"reason": Reason.REPAIRED_BY_PERSON})
-        await endings.end_undo(session, release, base, now, said, world.catalog())
+        await endings.end_undo(session, release, base, now, said, catalog)
     return base.model_copy(update={"state": goal, "ended_at": now})
 
 

@@ -61,6 +61,15 @@ async def _look_again(world: World, lease: Lease, release: Release, now: datetim
         await releases.update_row(session, after, now)
 
 
+async def ask_gates_again(session: Session, release: Release, now: datetime) -> None:
+    """Let the gates be asked anew, over the head of a tick that is at work on the waiting row."""
+    gathering = release.state is State.GATHERING
+    state = release.state if gathering else advance(release.state, Event.LOOK_AGAIN_ASKED)
+    after = release.model_copy(update={"state": state})
+    await releases.take_over_row(session, release.id)
+    await record.advance(session, release, after, now, due_at=now)
+
+
 async def _sleep_until(
     world: World, lease: Lease, release: Release, due_at: datetime | None
 ) -> None:
@@ -139,6 +148,7 @@ async def _settle_gates(
         )
         said += _said(release, after, verdict)
         await _store(session, release, after, verdict, now, said)
+    world.metrics.gates(gates)
 
 
 async def _with_plan(

@@ -82,7 +82,8 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
             }
         )
         said = [lines.started(after.plan)] if after.plan else []
-        await record.advance(session, release, after, now, due_at=now, lines=said)
+        catalog = world.catalog()
+        await record.advance(session, release, after, now, due_at=now, lines=said, catalog=catalog)
     return True
 
 
@@ -165,9 +166,10 @@ async def _done(work: Work, before: Release, outcome: Done) -> bool:
         if not last:
             await record.advance(session, before, release, now, due_at=now, lines=said)
         elif work.forward:
-            await endings.end_forward(session, before, release, now, said)
+            await endings.end_forward(session, before, release, now, said, world.catalog())
         else:
             await endings.end_undo(session, before, release, now, said, world.catalog())
+    world.metrics.step_done(work.step.kind, now - work.since)
     return not last
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.domain.catalog import Catalog
-from bot.ports import Chat, Clock, Cluster, SourceHost
+from bot.engine.metrics import Metrics
+from bot.engine.polling import Polling
+from bot.ports import Chat, Clock, Cluster, Namespaces, SourceHost
 from bot.store.session import Store
 
 
@@ -21,7 +23,9 @@ class Limits:
     grace: timedelta = timedelta(seconds=60)
     """How long a dispatch whose outcome is unknown is looked for before the next (DESIGN §4.3)."""
     run_poll: timedelta = timedelta(seconds=15)
-    """How often a workflow run is looked at; webhooks make it sooner."""
+    """How often a repository's runs are looked at; webhooks make it sooner."""
+    run_resync: timedelta = timedelta(seconds=60)
+    """How often the same is done where webhooks arrive: some are lost."""
     pod_poll: timedelta = timedelta(seconds=2)
     """How often pods are looked at while they start."""
     bake_poll: timedelta = timedelta(seconds=5)
@@ -36,6 +40,18 @@ class Limits:
     """How soon to look again whether endpoints followed the traffic."""
     attention: timedelta = timedelta(seconds=30)
     """After this long a rollback that can't finish calls for a person."""
+    survey: float = 60.0
+    """Seconds of real time that a source has for all that a report asks of it."""
+    sink: float = 10.0
+    """Seconds of real time that a sink has to take one event."""
+    event_pause: timedelta = timedelta(seconds=1)
+    """How long the first try again for an event waits; each further one twice as long."""
+    event_pause_most: timedelta = timedelta(minutes=5)
+    """The longest that a try for an event waits."""
+    event_tries: int = 300
+    """Tries after which an event is dead for a sink: about a day of them."""
+    event_refusals: int = 5
+    """Refusals for good (4xx) in a row after which an event is dead for a sink."""
 
 
 class Wake:
@@ -83,12 +99,19 @@ class World:
     store: Store
     clock: Clock
     cluster: Cluster
+    namespaces: Namespaces
     source: SourceHost
     chat: Chat
     catalog: Callable[[], Catalog]
     owner: str
     """Names this process in leases."""
     limits: Limits = field(default_factory=Limits)
+    metrics: Metrics = field(default_factory=Metrics)
+    """What this process counts and times."""
+    polling: Polling = field(default_factory=Polling)
+    """This process's looks at workflow runs."""
+    hears_github: bool = True
+    """Whether GitHub's webhooks have a way in at all."""
     commands: Wake = field(default_factory=Wake)
     """Rings for the inbox."""
     work: Wake = field(default_factory=Wake)

@@ -44,6 +44,8 @@ def bug(error_id: str) -> Message:
 
 def not_confirmed(invocation: Invocation) -> str:
     """Say that the database gave no answer in time: it may be saved, it may not."""
+    if invocation.command == "env" or (invocation.action or "").startswith("env:"):
+        return "Could not confirm that this was saved. `/env list` tells."
     what = (invocation.value or "").split(":")[0] or "status"
     look = f"/release status {what}" if what.startswith("rel-") else "/release status"
     return f"Could not confirm that this was saved. `{look}` tells."

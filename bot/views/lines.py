@@ -64,6 +64,11 @@ def run_started(workflow: str, run_id: int, url: str) -> str:
     return f"✓ {safe(workflow)} <{url}|run {run_id}> was started."
 
 
+def polled(interval: timedelta) -> str:
+    """Behind what a run does: nobody tells of its end, so it is looked for."""
+    return f". GitHub is polled every {took(interval)}: no webhooks arrive"
+
+
 def run_finished(workflow: str, run_id: int, url: str, duration: timedelta | None) -> str:
     """A workflow run ended well."""
     lasted = f" in {took(duration)}" if duration else ""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import structlog
 
-from tests.bench import acknowledge, planning, rollback, thousand
+from tests.bench import acknowledge, calls, planning, report, rollback, thousand
 from tests.bench.figures import Figure
 
 
 async def main() -> list[Figure]:
     """Measure everything, one thing after the other."""
     found: list[Figure] = []
-    for measure in (acknowledge.measure, planning.measure, rollback.measure, thousand.measure):
+    for one in (acknowledge, calls, planning, report, rollback, thousand):
         with tempfile.TemporaryDirectory() as folder:
-            found += await measure(Path(folder))
+            found += await one.measure(Path(folder))
     return found
 
 

@@ -30,6 +30,7 @@ from integrations.simulated.kubernetes import seeding
 from tests.bench.bot_process import BotProcess
 from tests.bench.figures import Figure, quantile
 from tests.chaos.driver import RealClock
+from tests.crowd import named, with_services
 from tests.tester import ANA, CATALOG, CHANNEL, World
 
 CLICKS = 60
@@ -41,21 +42,6 @@ SPREAD_SECONDS = 0.05
 BUSY = 100
 FENCE = 7
 """Fence of the releases that are there at the start."""
-
-
-def named(kind: str, count: int) -> list[str]:
-    """Names of services."""
-    return [f"{kind}-{number}" for number in range(count)]
-
-
-def with_services(text: str, names: list[str]) -> str:
-    """Add services like `payments` under these names to the catalogue's text."""
-    return text + "".join(
-        f'  {name}:\n    image: "quantivista/{name}:{{version}}"\n'
-        '    depends_on: {config: ">=1.9 <3"}\n'
-        "    strategy: {kind: blue-green, traffic: service, watch: 30m}\n"
-        for name in names
-    )
 
 
 class Kit:
@@ -75,7 +61,7 @@ class Kit:
         world.slack.rates.on = False
         names = named("done", clicks) + named("busy", busy)
         # Who is under way stays so until the last click.
-        text = with_services(CATALOG.replace("watch: 30s", "watch: 30m"), names)
+        text = with_services(CATALOG.replace("watch: 30s", "watch: 30m"), names, watch="30m")
         for name in names:
             image = f"quantivista/{name}:v2.1.0"
             old = f"quantivista/{name}:v2.0.5"
