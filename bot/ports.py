@@ -6,7 +6,7 @@ into `bot.errors`: TemporaryError (wait), PermanentError and its kinds (don't). 
 aware and in UTC.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -33,11 +33,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Give the moment: aware, in UTC."""
-        ...
 
     def real(self) -> datetime:
         """Give the moment for leases and limits, which are never virtual."""
-        ...
 
 
 class Run(Value):
@@ -69,31 +67,24 @@ class SourceHost(Protocol):
 
     async def tag(self, repository: str, name: str) -> Tag | None:
         """Look a tag up and follow it to its commit; None where there is no such tag."""
-        ...
 
     async def newest_tags(self, repository: str, pattern: str, limit: int) -> tuple[str, ...]:
         """List versions, newest first, whose tags match the catalogue's pattern."""
-        ...
 
     async def tags(self, repository: str) -> Tags:
         """List a repository's tags with their commits, some thousands at the most."""
-        ...
 
     async def branches(self, repository: str) -> Branches:
         """List a repository's branches, and the pull requests that changed last."""
-        ...
 
     async def diff(self, repository: str, base: str, head: str) -> Diff:
         """Compare two commits or tags."""
-        ...
 
     async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
         """List the newest check run of each name on the commit, and commit statuses alike."""
-        ...
 
     async def scan(self, repository: str, commit: str, path: str | None) -> Scan:
         """Read code scanning for exactly this commit; findings below `path` only, if given."""
-        ...
 
     async def dispatch(
         self, repository: str, workflow: str, inputs: Mapping[str, str]
@@ -102,47 +93,36 @@ class SourceHost(Protocol):
 
         Raises TemporaryError with `unknown=True` where it may have started all the same.
         """
-        ...
 
     async def runs(self, repository: str, since: datetime) -> tuple[Run, ...]:
         """List the dispatched runs of a repository since then, newest first, a few hundred."""
-        ...
 
     async def run(self, repository: str, run_id: int) -> Run:
         """Read one run. Raises MissingError where it is gone."""
-        ...
 
     async def cancel_run(self, repository: str, run_id: int) -> None:
         """Ask a run to stop; a finished one is left as it is."""
-        ...
 
     async def test_counts(self, repository: str, run_id: int, artifact: str) -> TestCounts | None:
         """Read the counts from the run's JUnit artifact; None where it has none."""
-        ...
 
     async def create_deployment(self, wanted: DeploymentRequest) -> int:
         """Make a Deployment; its id. Raises TemporaryError(unknown=True) if unsure."""
-        ...
 
     async def find_deployment(self, wanted: DeploymentSearch) -> Deployment | None:
         """Find a release's Deployment; None where there is none (it may be listed late)."""
-        ...
 
     async def show_deployment(self, repository: str, number: int, shown: DeploymentStatus) -> None:
         """Add a status to a Deployment."""
-        ...
 
     async def shown_deployment(self, repository: str, number: int) -> tuple[str, str] | None:
         """Read a Deployment's newest status, as state and description; None: it has none."""
-        ...
 
     async def show_commit(self, repository: str, commit: str, shown: CommitStatus) -> None:
         """Set a commit's status of that context."""
-        ...
 
     def budget(self) -> Budget | None:
         """Give the budget as last told; None before the first answer, or where there is none."""
-        ...
 
 
 class SlotPatch(Value):
@@ -177,32 +157,26 @@ class Cluster(Protocol):
 
     async def look(self, target: Target) -> ClusterFact:
         """Read all of a target: both slots, traffic, what is missing, what is forbidden."""
-        ...
 
     def follow(self, target: Target) -> bool:
         """Ask to be told when something of a target changes (to whom, `app` says).
 
         True: it will be told from this moment on, so that it need not be looked at often.
         """
-        ...
 
     async def look_at_traffic(self, target: Target) -> TrafficFact:
         """Read only where requests go and where the ready endpoints are."""
-        ...
 
     async def look_at_slot(self, target: Target, slot: Slot) -> SlotFact:
         """Read only one slot."""
-        ...
 
     async def glance(self, target: Target, slot: Slot) -> Glance:
         """Read only what a way back to that slot needs before it moves: it is urgent."""
-        ...
 
     async def change_slot(
         self, target: Target, seen: SlotFact, patch: SlotPatch, *, fence: int, release: str
     ) -> None:
         """Change image and size of a slot in one patch."""
-        ...
 
     async def shift(
         self,
@@ -214,13 +188,11 @@ class Cluster(Protocol):
         release: str,
     ) -> None:
         """Set all weights of a step in one patch (or the selector, which takes 0 and 100 only)."""
-        ...
 
     async def point_preview(
         self, target: Target, seen: TrafficFact, slot: Slot, *, fence: int, release: str
     ) -> None:
         """Point the preview Service at the slot; nothing where the target has no preview."""
-        ...
 
 
 class Namespaces(Protocol):
@@ -236,15 +208,12 @@ class Namespaces(Protocol):
 
         `name`: only the one of that name.
         """
-        ...
 
     async def deployed(self, cluster: str | None) -> Mapping[str, datetime]:
         """Say for each namespace when something in it was last rolled out."""
-        ...
 
     async def workloads(self, cluster: str | None, namespace: str) -> tuple[Workload, ...]:
         """List the Deployments of one namespace with their images."""
-        ...
 
 
 class Message(Value):
@@ -260,26 +229,28 @@ class Message(Value):
     reason: str | None = None
 
 
+Still = Callable[[], None]
+"""Called right before a request goes out; what it raises stops it."""
+
+
 class Chat(Protocol):
     """The workspace."""
 
-    async def post(self, channel: str, message: Message, thread: str | None = None) -> str:
+    async def post(
+        self, channel: str, message: Message, thread: str | None = None, still: Still | None = None
+    ) -> str:
         """Post and return the time stamp. Raises TemporaryError(unknown=True) if unsure."""
-        ...
 
     async def find(self, channel: str, key: str, thread: str | None = None) -> str | None:
         """Find a message of the bot by its key among the newest; its time stamp, or None."""
-        ...
 
     async def update(self, channel: str, ts: str, message: Message) -> None:
         """Replace a message. Raises MissingError where it is gone or can't be edited."""
-        ...
 
     async def whisper(
         self, channel: str, user: str, message: Message, thread: str | None = None
     ) -> None:
         """Show a message to one person only."""
-        ...
 
     async def members(self, usergroup: str) -> tuple[tuple[str, ...], datetime]:
         """List a user group's members and say when they were read (cached for a minute).
@@ -287,11 +258,9 @@ class Chat(Protocol):
         Answers from a copy of up to an hour where Slack doesn't answer; the moment tells. Raises
         TemporaryError where there is no such copy.
         """
-        ...
 
     async def is_outsider(self, user: str) -> bool:
         """Whether the person is a guest or from another workspace. Such people have no rights."""
-        ...
 
 
 class EventSink(Protocol):
@@ -303,7 +272,6 @@ class EventSink(Protocol):
         Raises TemporaryError where a repeat may go better, PermanentError where the sink refused
         it for good. A redirect is not followed: it is a TemporaryError that says so.
         """
-        ...
 
 
 class Invocation(Value):
@@ -355,11 +323,9 @@ class Intake(Protocol):
 
     async def accept(self, invocation: Invocation) -> Reply:
         """Store it, wake the worker, return. Never raises for what is outside."""
-        ...
 
     async def hint(self, webhook: Webhook) -> None:
         """Note a webhook and wake the releases that it may concern."""
-        ...
 
 
 class Health(Protocol):
@@ -367,15 +333,12 @@ class Health(Protocol):
 
     def alive(self) -> bool:
         """Whether the loops run."""
-        ...
 
     def ready(self) -> bool:
         """Whether requests can be taken."""
-        ...
 
     def metrics(self) -> str:
         """Prometheus' text format."""
-        ...
 
 
 class Finding(Value):

@@ -245,7 +245,7 @@ class Outbox:
         now = self._world.clock.now()
         self._pace.posted(channel, now)
         try:
-            return await self._world.chat.post(channel, message, thread)
+            return await self._world.chat.post(channel, message, thread, self._duty.check)
         except RateLimitedError as error:
             self._pace.no_post_until(channel, now + timedelta(seconds=error.delay))
             raise

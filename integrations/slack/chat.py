@@ -6,11 +6,11 @@ from typing import Any
 import structlog
 
 from bot.errors import MissingError, PermanentError, TemporaryError
-from bot.ports import Checkup, Clock, Message
+from bot.ports import Checkup, Clock, Message, Still
 from integrations.calls import Told, untold
 from integrations.slack import blocks
 from integrations.slack.doctor import Wanted, examine
-from integrations.slack.web import SlackWeb
+from integrations.slack.web import SlackWeb, sent_only_if
 
 log = structlog.get_logger()
 
@@ -65,7 +65,9 @@ class SlackChat:
         payload = {"key": message.key or "", "reason": message.reason or ""}
         return {"metadata": {"event_type": EVENT_TYPE, "event_payload": payload}}
 
-    async def post(self, channel: str, message: Message, thread: str | None = None) -> str:
+    async def post(
+        self, channel: str, message: Message, thread: str | None = None, still: Still | None = None
+    ) -> str:
         """Post once: a lost answer is the caller's to look for."""
         call = self._web.client(again=False).chat_postMessage(
             channel=channel,
@@ -75,7 +77,8 @@ class SlackChat:
             **self._content(message),
             **self._metadata(message),
         )
-        answer = await self._web.read(call, write=True)
+        with sent_only_if(still):
+            answer = await self._web.read(call, write=True)
         return str(answer["ts"])
 
     async def find(self, channel: str, key: str, thread: str | None = None) -> str | None:

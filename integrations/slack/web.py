@@ -1,6 +1,8 @@
 """Calls Slack's Web API through the SDK, with one shared session, and translates its errors."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
@@ -16,6 +18,7 @@ from bot.errors import (
     RateLimitedError,
     TemporaryError,
 )
+from bot.ports import Still
 from integrations.calls import Told, result_of, untold
 
 GONE = frozenset(
@@ -45,6 +48,36 @@ BUSY = frozenset(
 )  # fmt: skip
 
 LIMITED = frozenset({"ratelimited", "rate_limited"})
+
+
+_STILL: ContextVar[Still | None] = ContextVar("still", default=None)
+
+
+@contextmanager
+def sent_only_if(still: Still | None) -> Iterator[None]:
+    """Ask once more when a connection is there and the request is about to be written.
+
+    Between the caller's own look and that moment lie the message's making and the connection's:
+    long enough for a process to be frozen in.
+    """
+    token = _STILL.set(still)
+    try:
+        yield
+    finally:
+        _STILL.reset(token)
+
+
+async def _ask_again(*_: object) -> None:
+    still = _STILL.get()
+    if still is not None:
+        still()
+
+
+def _asking() -> aiohttp.TraceConfig:
+    asking = aiohttp.TraceConfig()
+    asking.on_connection_create_end.append(_ask_again)
+    asking.on_connection_reuseconn.append(_ask_again)
+    return asking
 
 
 class _Client(AsyncWebClient):
@@ -98,7 +131,7 @@ class SlackWeb:
         """Give the client that repeats lost connections, or the one that does not."""
         if self._session is None or self._once is None or self._again is None:
             timeout = aiohttp.ClientTimeout(self._seconds)
-            self._session = aiohttp.ClientSession(timeout=timeout)
+            self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[_asking()])
             self._once = self._made([])
             self._again = self._made([AsyncConnectionErrorRetryHandler(max_retry_count=1)])
         return self._again if again else self._once

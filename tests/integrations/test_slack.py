@@ -5,7 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
+from bot.errors import (
+    ForbiddenError,
+    MissingError,
+    PermanentError,
+    StaleLeaseError,
+    TemporaryError,
+)
 from bot.ports import Message
 from integrations.simulated.server import Fault
 from integrations.simulated.slack import SimulatedSlack
@@ -69,6 +75,25 @@ async def test_a_post_is_sent_once_whatever_happens(kit: Kit, kind: str) -> None
         await kit.chat.post("C1", Message(text="one", key="k"))
     assert caught.value.unknown
     assert sum("postMessage" in e.path for e in kit.sim.journal) == 1
+
+
+@pytest.mark.parametrize("connected", [False, True])
+async def test_a_post_is_asked_for_once_more_when_it_is_about_to_go_out(
+    kit: Kit, *, connected: bool
+) -> None:
+    def frozen_meanwhile() -> None:
+        raise StaleLeaseError("slack")
+
+    if connected:
+        await kit.chat.post("C1", Message(text="before"))
+    for _ in range(150):
+        # More often than there are connections: none is lost by it.
+        with pytest.raises(StaleLeaseError):
+            await kit.chat.post("C1", Message(text="late"), None, frozen_meanwhile)
+    kit.clock.moment += timedelta(minutes=1)
+    await kit.chat.post("C1", Message(text="after"), None, lambda: None)
+    said = [message.text for message in kit.sim.space.roots("C1")]
+    assert said == ["before", "after"][0 if connected else 1 :]
 
 
 async def test_a_read_survives_one_lost_connection(kit: Kit) -> None:
