@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from bot import analysis, logs
 from bot import demo as demo_
-from bot import logs
 from bot.app import App, CatalogError, catalog_schema, load_catalog
 from bot.domain.audit import verify as verify_chain
 from bot.domain.catalog import Catalog
@@ -39,6 +39,7 @@ cli.add_typer(catalog_cli, name="catalog")
 cli.add_typer(audit_cli, name="audit")
 events_cli = typer.Typer(no_args_is_help=True, help="See what became of events; send one again.")
 cli.add_typer(events_cli, name="events")
+cli.add_typer(analysis.cli, name="analysis")
 
 FileArgument = Annotated[
     Path | None, typer.Argument(help="The catalogue; by default RELEASE_BOT_CATALOG.")

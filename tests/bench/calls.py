@@ -31,11 +31,11 @@ async def measure(folder: Path) -> list[Figure]:
     pace, each = await _forty(folder / "forty")
     peer = PEER_POLLS * RUN_SECONDS / 60
     return [
-        Figure("Slack calls a release", heard[0], 40),
-        Figure("Slack calls a release, forty at once", each, 40),
+        Figure("Slack calls a release", heard[0], 20),
+        Figure("Slack calls a release, forty at once", each, 20),
         Figure("messages a second in a channel at the most, forty at once", pace, 1),
-        Figure("GitHub calls a release, webhooks", heard[1], 60),
-        Figure("GitHub calls a release, Socket Mode", polled[1], 60),
+        Figure("GitHub calls a release, webhooks", heard[1], 40),
+        Figure("GitHub calls a release, Socket Mode", polled[1], 55),
         Figure(
             "GitHub calls a release, Socket Mode / what polling each run by itself adds",
             (polled[1] - heard[1]) / peer,
