@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 
-from bot.domain.durations import parse_duration
 from bot.domain.reasons import Reason
 from bot.domain.requests import EnvironmentRequest
 from bot.domain.stale import tally
@@ -30,7 +29,14 @@ USES = (
     ("/env keep NAME", "says that one is not stale"),
 )
 
-_UNITS = re.compile(r"(\d+)\s*(h|d|w)[a-z]*\b", re.IGNORECASE)
+_UNITS = {
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), timedelta(minutes=1)),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), timedelta(hours=1)),
+    **dict.fromkeys(("d", "day", "days"), timedelta(days=1)),
+    **dict.fromkeys(("w", "week", "weeks"), timedelta(weeks=1)),
+}
+_PART = re.compile(r"([0-9]{1,6})\s*([a-z]+)[\s,]*", re.IGNORECASE)
+_LEAST = timedelta(hours=1)
 _FURTHEST = timedelta(days=3650)
 
 
@@ -73,7 +79,8 @@ def _wish(verb: str, rest: tuple[str, ...]) -> EnvironmentRequest:
     if not rest:
         raise UserError(f"Which environment? Say `/env {use}`; `/env list` lists them.",
                         Reason.NOT_UNDERSTOOD)  # fmt: skip
-    name = rest[0].strip("*_`").lower()
+    cluster, slash, environment = rest[0].strip("*_`").rpartition("/")
+    name = cluster + slash + environment.lower()
     if verb == "keep":
         _end(rest[1:], use)
         return EnvironmentRequest(kind="keep", name=name)
@@ -84,14 +91,14 @@ def _duration(text: str) -> timedelta | None:
     """Read `3d`, `3 days`, `1w 12h`; nothing at all means: as long as the button gives."""
     if not text:
         return None
-    short = _UNITS.sub(lambda m: m[1] + m[2].lower(), text.removeprefix("for ").removeprefix("by "))
-    try:
-        found = parse_duration(short)
-    except (ValueError, OverflowError):
-        found = timedelta(0)
-    if found <= timedelta(0):
+    said = text.removeprefix("for ").removeprefix("by ")
+    parts = [(int(number), unit.lower()) for number, unit in _PART.findall(said)]
+    if _PART.sub("", said) or any(unit not in _UNITS for _, unit in parts):
         raise UserError(f'"{text}" is not a time such as 3d or 12h.', Reason.NOT_UNDERSTOOD)
-    return min(found, _FURTHEST)
+    found = min(_FURTHEST, sum((number * _UNITS[unit] for number, unit in parts), timedelta()))
+    if found < _LEAST:
+        raise UserError(f'"{text}" is too short: an hour is the least.', Reason.NOT_UNDERSTOOD)
+    return found
 
 
 def _end(rest: tuple[str, ...], use: str) -> None:

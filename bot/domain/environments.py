@@ -22,6 +22,9 @@ PARTS = ("number", "branch", "owner", "name")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Days of the week, in the order of `datetime.weekday()`."""
 
+REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+"""A repository's full name on the code host; `.` and `..` would lead out of its path."""
+
 _PART = {"number": r"\d+"}
 _ANY = r"[a-z0-9](?:[a-z0-9-]*?[a-z0-9])?"
 
@@ -131,7 +134,7 @@ class Ephemeral(_Entry):
     """Kubeconfig contexts in which they live. None: the current one."""
     pattern: Annotated[str, AfterValidator(_pattern)]
     labels: MarkKeys = MarkKeys()
-    repository: str | None = Field(default=None, pattern=r"^[^/\s]+/[^/\s]+$")
+    repository: str | None = Field(default=None, pattern=REPOSITORY)
     """Where branches and pull requests are, for a namespace that doesn't say."""
     not_deployed: Duration = timedelta(days=14)
     """Stale when nobody deployed to it for so long."""

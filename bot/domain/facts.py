@@ -18,10 +18,14 @@ class Known(Value, Generic[T]):
 
 
 class Unknown(Value):
-    """A source that gave no answer; `why` says in words which one and what it did instead."""
+    """A source that gave no answer; `why` says in words which one and what it did instead.
+
+    `for_good`: it did answer, and refused; to ask again would change nothing.
+    """
 
     known: Literal[False] = False
     why: str
+    for_good: bool = False
 
 
 class Tag(Value):

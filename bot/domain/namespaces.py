@@ -5,6 +5,7 @@ Pure: adapters and the store fill these values, `bot.domain.stale` judges them.
 """
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,11 +13,20 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal
 
-from bot.domain.environments import Ephemeral, name_expression
+from bot.domain.environments import REPOSITORY, Ephemeral, name_expression
 from bot.domain.value import Value
 
 LEAST_CUT = 20
 """Characters from which on a branch's name in a label or a name may have been cut short."""
+
+LONGEST_MARK = 80
+"""Characters of a mark that are shown: who writes more wants to be read less."""
+
+EVER, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""The earliest and the latest moment that a mark can mean; what lies beyond is as good as these."""
+
+_FORMATTING = re.compile(r"[*`~]")
+_URL = re.compile(r":+//+")
 
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -44,6 +54,8 @@ class Passing(Value):
     created_at: datetime
     owner: str | None = None
     """A Slack user id; or a login, a role or a name that the catalogue ties to none."""
+    owner_known: bool = False
+    """The catalogue names the owner by that Slack user id."""
     branch: str | None = None
     number: int | None = None
     """Number of its pull request."""
@@ -68,10 +80,11 @@ class Said(Value):
 
 
 class Pull(Value):
-    """A pull request. `branch` None: it comes from a fork, whose branches are not ours."""
+    """A pull request. `foreign`: its branch is a fork's, and none of ours."""
 
     number: int
     branch: str | None
+    foreign: bool = False
     state: Literal["open", "closed", "merged"]
     merged_at: datetime | None = None
 
@@ -79,12 +92,14 @@ class Pull(Value):
 class Branches(Value):
     """A repository's branches and its pull requests, those that changed last.
 
-    `whole`: every branch is here. Else one that isn't may be there all the same.
+    `whole`: every branch is here. Else one that isn't may be there all the same. `pulls_whole`:
+    the same of pull requests.
     """
 
     heads: frozenset[str]
     pulls: tuple[Pull, ...] = ()
     whole: bool = True
+    pulls_whole: bool = True
 
     @cached_property
     def by_number(self) -> dict[int, Pull]:
@@ -96,9 +111,22 @@ class Branches(Value):
         """The newest pull request of each branch, by the branch's slug; an open one goes first."""
         found: dict[str, Pull] = {}
         for pull in sorted(self.pulls, key=lambda p: (p.state == "open", p.number)):
-            if pull.branch is not None:
+            # A fork's branch says nothing of ours, but that somebody still works on it.
+            if pull.branch is not None and (not pull.foreign or pull.state == "open"):
                 found[slug(pull.branch)] = pull
         return found
+
+    def pull_of(self, branch: str) -> Pull | None:
+        """Find the branch's pull request; where its name may be cut short, an open one will do."""
+        wanted = slug(branch)
+        if wanted in self.by_branch or len(wanted) < LEAST_CUT:
+            return self.by_branch.get(wanted)
+        near = _at_or_after(self._open, wanted)
+        return self.by_branch[near] if near.startswith(wanted) else None
+
+    @cached_property
+    def _open(self) -> list[str]:
+        return sorted(name for name, pull in self.by_branch.items() if pull.state == "open")
 
     @cached_property
     def _slugs(self) -> list[str]:
@@ -109,9 +137,14 @@ class Branches(Value):
         if branch in self.heads:
             return True
         wanted = slug(branch)
-        at = bisect_left(self._slugs, wanted)
-        near = self._slugs[at] if at < len(self._slugs) else ""
+        near = _at_or_after(self._slugs, wanted)
         return near == wanted or (len(wanted) >= LEAST_CUT and near.startswith(wanted))
+
+
+def _at_or_after(names: list[str], wanted: str) -> str:
+    """Give the first of sorted names that isn't before the one wanted; "" where all are."""
+    at = bisect_left(names, wanted)
+    return names[at] if at < len(names) else ""
 
 
 def slug(branch: str) -> str:
@@ -127,7 +160,9 @@ class Knowing(Value):
     lasting: frozenset[str] = frozenset()
     """Namespaces of the catalogue's own environments in this cluster: they never count."""
     logins: Mapping[str, str] = {}
-    """Slack user ids by login of the code host: an owner may be written as either."""
+    """Slack user ids by login of the code host, in lower case: an owner may be either."""
+    people: frozenset[str] = frozenset()
+    """Slack user ids that the catalogue names."""
 
 
 def known_as(knowing: Knowing, namespaces: Iterable[Namespace]) -> tuple[Passing, ...]:
@@ -160,15 +195,17 @@ def _passing(knowing: Knowing, one: Namespace, match: re.Match[str] | None) -> P
         return None
     parts = match.groupdict() if match else {}
     number = parts.get("number") or ""
-    owner = marks.get(keys.owner) or parts.get("owner")
+    owner = _words(marks.get(keys.owner)) or parts.get("owner")
+    owner = knowing.logins.get(owner.lower(), owner) if owner else None
     return Passing(
         cluster=knowing.cluster,
         name=one.name,
         created_at=one.created_at,
-        owner=knowing.logins.get(owner, owner) if owner else None,
-        branch=marks.get(keys.branch) or parts.get("branch"),
-        number=int(number) if number.isdecimal() else None,
-        repository=marks.get(keys.repository) or rules.repository,
+        owner=owner,
+        owner_known=owner in knowing.people,
+        branch=_words(marks.get(keys.branch)) or parts.get("branch"),
+        number=int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None,
+        repository=_repository(marks.get(keys.repository)) or rules.repository,
         expires_at=_moment(marks.get(keys.expires)),
     )
 
@@ -177,6 +214,24 @@ def _moment(text: str | None) -> datetime | None:
     """Read a day or a moment, in UTC where it names no zone; anything else tells nothing."""
     try:
         found = datetime.fromisoformat(text or "")
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except ValueError:
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError:
+        # Just beyond what a moment can be: "never" is often written as the last second of 9999.
+        return NEVER if (text or "").startswith("9") else EVER
+    return min(max(found, EVER), NEVER)
+
+
+def _words(text: str | None) -> str | None:
+    """Take what somebody wrote into a mark so that it can stand in a line of a message."""
+    one_line = " ".join((text or "").split())
+    # Unicode's C: control characters, what turns the line around, halves of surrogates.
+    seen = "".join(one for one in one_line if unicodedata.category(one)[0] != "C")
+    kept = _URL.sub(":", _FORMATTING.sub("", seen))
+    return kept[:LONGEST_MARK].strip() or None
+
+
+def _repository(text: str | None) -> str | None:
+    """Take a repository's name, and nothing else that a mark may hold."""
+    return text if text and re.fullmatch(REPOSITORY, text) else None

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from bot.domain.environments import Ephemeral
 from bot.domain.facts import Known, Unknown
-from bot.domain.namespaces import Branches, Passing, Pull, Said, slug
+from bot.domain.namespaces import Branches, Passing, Pull, Said
 from bot.domain.value import Value
 
 
@@ -78,7 +78,8 @@ def judge(one: Passing, sources: Sources, rules: Ephemeral, now: datetime) -> Ju
         said = None
     extended = said.expires_at if said else None
     kept = said.kept_until if said else None
-    until = extended or one.expires_at
+    # Its own mark may have been renewed since somebody extended it.
+    until = max((end for end in (extended, one.expires_at) if end is not None), default=None)
     if any(moment is not None and moment > now for moment in (extended, kept)):
         return Judged(environment=one, until=until, kept_until=_still(kept, now))
     looks: tuple[Callable[[], Cause | None], ...] = (
@@ -116,16 +117,21 @@ def _branch(one: Passing, sources: Sources) -> Cause | None:
 def _in(one: Passing, branches: Branches, repository: str) -> Cause | None:
     """Look for the environment's pull request, then for its branch."""
     pull = _pull(one, branches)
-    branch = one.branch or (pull.branch if pull else None)
+    branch = one.branch or (pull.branch if pull and not pull.foreign else None)
     if pull is not None and pull.state == "open":
         return None
     if pull is not None and pull.merged_at is not None and pull.merged_at >= one.created_at:
         what = branch or f"#{pull.number}"
         return Cause(reason=Reason.BRANCH_MERGED, since=pull.merged_at, what=what)
-    if branch is None:
+    if pull is not None and pull.foreign:
+        # Whether its branch is there the fork alone knows.
+        return None
+    if branch is not None and branches.has(branch):
+        return None
+    if pull is None and one.number is not None and (branch is None or not branches.pulls_whole):
         why = f"pull request {one.number} is not among the newest of {repository}"
-        return None if pull else Cause(reason=Reason.UNKNOWN, what=why)
-    if branches.has(branch):
+        return Cause(reason=Reason.UNKNOWN, what=why)
+    if branch is None:
         return None
     if not branches.whole:
         why = f"{repository} has more branches than were read"
@@ -136,7 +142,7 @@ def _in(one: Passing, branches: Branches, repository: str) -> Cause | None:
 def _pull(one: Passing, branches: Branches) -> Pull | None:
     if one.number is not None and one.number in branches.by_number:
         return branches.by_number[one.number]
-    return branches.by_branch.get(slug(one.branch)) if one.branch else None
+    return branches.pull_of(one.branch) if one.branch else None
 
 
 def _not_deployed(one: Passing, sources: Sources, rules: Ephemeral, now: datetime) -> Cause | None:

@@ -5,6 +5,8 @@ The bot's row is what counts; the cluster is only read. Refusals are UserErrors.
 """
 
 import asyncio
+import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
@@ -15,7 +17,7 @@ from bot.domain.namespaces import Passing, Said
 from bot.domain.requests import Asker
 from bot.engine import surveys
 from bot.engine.deciding import Change, Deciding
-from bot.engine.people import named_in, roles_of, who_could
+from bot.engine.people import is_outsider, named_in, roles_of, who_could
 from bot.engine.surveys import Surveyor
 from bot.engine.world import World
 from bot.ports import Message
@@ -24,6 +26,13 @@ from bot.store.session import Session
 from bot.views import environment_refusals as refusals
 from bot.views import reports
 from bot.views.refusals import no_right
+
+LONGEST_NAME = 63
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+"""What a namespace may be called (a DNS label, RFC 1123)."""
+
+MOST_WORDS = 100
+"""Characters of a name that nothing has which are compared and shown."""
 
 OWNER = "its owner"
 """How the catalogue's `owners` reads in a refusal that is about one environment."""
@@ -61,7 +70,8 @@ class Environments(Deciding):
 
         async def store(session: Session) -> Message | None:
             said = await self._said(session, one)
-            end = max(now, said.expires_at or one.expires_at or now)
+            ends = (now, said.expires_at, one.expires_at)
+            end = max(moment for moment in ends if moment is not None)
             if end - now + more > rules.longest:
                 raise refusals.too_long(one.handle, end, rules.longest, now)
             until = end + more
@@ -89,12 +99,26 @@ class Environments(Deciding):
     async def _one(self, name: str) -> Passing:
         """Find the environment that is meant. Raises UserError with the nearest name."""
         cluster, slash, rest = name.rpartition("/")
-        found = await surveys.find(self._world, self._rules, rest)
-        here = [one for one in found if not slash or (one.cluster or "current") == cluster]
-        if len(here) == 1:
-            return here[0]
-        if here:
+        # What can't be a name no cluster need be asked for.
+        asking = len(rest) <= LONGEST_NAME and _NAME.fullmatch(rest) is not None
+        rules, place = self._rules, cluster if slash else None
+        here = await surveys.find(self._world, rules, rest, place) if asking else ()
+        if len(here) > 1:
             raise refusals.ambiguous(name, [one.handle for one in here])
+        if self._seen_at is not None:
+            return self._of_button(name, here, self._seen_at)
+        return here[0] if here else await self._nearest(name)
+
+    def _of_button(self, name: str, here: Sequence[Passing], seen_at: datetime) -> Passing:
+        """Take the very one that the button was drawn for."""
+        if not here:
+            raise refusals.gone(name)
+        if here[0].created_at > seen_at:
+            raise refusals.made_anew(name, here[0].created_at, self._now)
+        return here[0]
+
+    async def _nearest(self, name: str) -> Passing:
+        """Find what the words may mean; where that is nothing, say what is near."""
         survey = await self._surveyor.environments()
         known = [one.environment for one in survey.judged]
         meant = [one for one in known if _begins(one, name)]
@@ -104,17 +128,21 @@ class Environments(Deciding):
             raise refusals.ambiguous(name, [one.handle for one in meant])
         # Ten thousand names take a while to compare.
         handles = [one.handle for one in known]
-        close = await asyncio.to_thread(get_close_matches, name, handles, 1, 0.6)
-        raise refusals.no_such_environment(name, next(iter(close), None))
+        close = await asyncio.to_thread(get_close_matches, name[:MOST_WORDS], handles, 1, 0.6)
+        raise refusals.no_such_environment(name[:MOST_WORDS], next(iter(close), None))
 
     async def _may(self, one: Passing, rules: Ephemeral, what: str) -> None:
         """Raise UserError unless the person owns it or has one of the roles."""
         catalog, user = self._world.catalog(), self._asker.user
         roles = [r for r in rules.rights if r == "everyone" or r in catalog.roles]
         owned = _as_roles(one, catalog) if "owners" in rules.rights else ()
-        if await roles_of(self._world, user, (*owned, *roles), service="", requester=one.owner):
+        has = await roles_of(self._world, user, (*owned, *roles), service="", requester=one.owner)
+        # Anybody may write an owner into a mark, a guest's name too.
+        if has and (user in named_in(catalog) or not await is_outsider(self._world, user)):
             return
         who = await who_could(self._world, (*owned, *roles), "")
+        if has:
+            raise refusals.outsider(what, who)
         named = [one.owner] if owned and one.owner in named_in(catalog) else []
         needed = (OWNER, *roles) if "owners" in rules.rights else tuple(roles)
         raise no_right(what, tuple(dict.fromkeys((*named, *who))), needed)
@@ -140,7 +168,10 @@ class Environments(Deciding):
 
 def _begins(one: Passing, name: str) -> bool:
     """Whether the words name it by its number or by how its name begins: phones are small."""
-    return name.lstrip("#") == str(one.number) or one.handle.startswith(f"{name}-")
+    cluster, slash, rest = name.rpartition("/")
+    if slash and surveys.named(one.cluster) != cluster.lower():
+        return False
+    return rest.lstrip("#") == str(one.number) or one.name.startswith(f"{rest}-")
 
 
 def _as_roles(one: Passing, catalog: Catalog) -> tuple[str, ...]:

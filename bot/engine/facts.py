@@ -104,8 +104,10 @@ async def asked(source: str, call: Awaitable[T], seconds: float) -> Known[T] | U
             return Known(value=await call)
     except TimeoutError:
         return Unknown(why=f"{source} didn't answer for {seconds:g} s")
-    except (TemporaryError, PermanentError) as error:
+    except TemporaryError as error:
         return Unknown(why=str(error))
+    except PermanentError as error:
+        return Unknown(why=str(error), for_good=True)
 
 
 def spellings(version: str) -> tuple[str, ...]:

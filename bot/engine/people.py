@@ -46,7 +46,7 @@ async def roles_of(
         group = _group(catalog, role, service)
         if group and await _in_usergroups(world, user, group, stale_will_do=stale_will_do):
             have.append(role)
-    if have and user not in named_in(catalog) and await _is_outsider(world, user):
+    if have and user not in named_in(catalog) and await is_outsider(world, user):
         return ()
     return tuple(dict.fromkeys(have))
 
@@ -92,7 +92,11 @@ def _unreadable(usergroup: str) -> UserError:
     )
 
 
-async def _is_outsider(world: World, user: str) -> bool:
+async def is_outsider(world: World, user: str) -> bool:
+    """Whether somebody is a guest or from elsewhere: such people have no rights (DESIGN §5).
+
+    Raises UserError where Slack doesn't say.
+    """
     try:
         return await world.chat.is_outsider(user)
     except TemporaryError as error:

@@ -4,7 +4,7 @@ Called each minute by `schedule`. The look comes first and changes nothing; then
 claims the run, stores the message and writes the record, so that a crash in between loses nothing.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import structlog
 
@@ -34,7 +34,7 @@ async def report_if_due(world: World) -> bool:
     catalog = world.catalog()
     rules, now = catalog.reports.stale, world.clock.now()
     due = due_of(rules, now) if rules else None
-    if rules is None or due is None or await _done(world, due):
+    if rules is None or due is None or await _done(world, _day(rules, due)):
         return False
     survey = await Surveyor(world).whole()
     counted = tally(survey.judged, survey.silent)
@@ -52,9 +52,14 @@ def due_of(rules: StaleReport, now: datetime) -> datetime | None:
     return last_due(rules.time, weekdays(rules.days), rules.place, now, LATE)
 
 
-async def _done(world: World, due: datetime) -> bool:
+def _day(rules: StaleReport, due: datetime) -> datetime:
+    """Give the day that the report is of: one a day, also where the catalogue moves its hour."""
+    return datetime.combine(due.astimezone(rules.place).date(), time(), UTC)
+
+
+async def _done(world: World, day: datetime) -> bool:
     async with world.store.read() as session:
-        return await jobs.is_claimed(session, NAME, due)
+        return await jobs.is_claimed(session, NAME, day)
 
 
 async def _post(
@@ -63,7 +68,7 @@ async def _post(
     """Claim the run; whoever does stores the message, if there is anything to tell."""
     now = world.clock.now()
     async with world.store.write() as session:
-        if not await jobs.claim(session, NAME, due):
+        if not await jobs.claim(session, NAME, _day(rules, due)):
             return False
         if message is not None:
             key = f"{NAME}:{stamp(due)}"

@@ -7,6 +7,7 @@ each environment; changes nothing.
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 from bot.domain import behind
 from bot.domain.behind import Late, Standing, Stay, Tags
@@ -25,8 +26,16 @@ LOOK_BACK = timedelta(days=90)
 """How far back stays of the environment before are read."""
 
 
-async def falling_behind(world: World, limits: Behind) -> tuple[tuple[Late, ...], tuple[str, ...]]:
-    """Judge each service in each lasting environment; the second part says what is not known."""
+class Standings(NamedTuple):
+    """Services that fall behind; what is not known, in words; whether every source answered."""
+
+    late: tuple[Late, ...]
+    silent: tuple[str, ...]
+    whole: bool
+
+
+async def falling_behind(world: World, limits: Behind) -> Standings:
+    """Judge each service in each lasting environment."""
     catalog = world.catalog()
     repositories = sorted({service.repository for service in catalog.services.values()})
     tags, shown, history = await asyncio.gather(
@@ -40,8 +49,9 @@ async def falling_behind(world: World, limits: Behind) -> tuple[tuple[Late, ...]
             standing = _standing(catalog, name, environment, history, shown)
             found = behind.judge(standing, tags[service.repository], limits, world.clock.now())
             late += [found] if found else []
-    silent = [a.why for a in (*tags.values(), *shown.values()) if isinstance(a, Unknown)]
-    return tuple(late), tuple(dict.fromkeys(silent))
+    silent = [a for a in (*tags.values(), *shown.values()) if isinstance(a, Unknown)]
+    words = tuple(dict.fromkeys(answer.why for answer in silent))
+    return Standings(tuple(late), words, all(answer.for_good for answer in silent))
 
 
 async def _tags(world: World, repositories: list[str]) -> Mapping[str, Known[Tags] | Unknown]:

@@ -5,18 +5,26 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from bot.domain.behind import Lag, Late
+from bot.domain.namespaces import Passing
 from bot.domain.stale import Cause, Judged, Reason
 from bot.domain.versions import bare
+from bot.views.blocks import cut
 from bot.views.words import count, moment, person, safe
 
-_USER = re.compile(r"[UW][A-Z0-9]{2,}")
+_USER = re.compile(r"[UW](?=[A-Z]*[0-9])[A-Z0-9]{8,}")
+"""A Slack user id that the catalogue doesn't name: its length and its digits tell it from a team
+called UNKNOWN or WEB2."""
+
+LONGEST_PART = 200
+"""Characters of an image's name in a line."""
 
 
-def owner_words(owner: str | None) -> str:
-    """Name an owner, or say that there is none."""
-    if owner is None:
+def owner_words(one: Passing) -> str:
+    """Name an environment's owner, or say that there is none."""
+    if one.owner is None:
         return "No owner"
-    return person(owner) if _USER.fullmatch(owner) else safe(owner)
+    known = one.owner_known or _USER.fullmatch(one.owner)
+    return person(one.owner) if known else safe(one.owner)
 
 
 def row(one: Judged, now: datetime) -> str:
@@ -59,7 +67,9 @@ def late_row(one: Late, now: datetime) -> str:
     since = moment(one.since, now) if one.since else ""
     match one.lag:
         case Lag.IMAGE_UNTAGGED:
-            return f"{name} · {one.environment} runs {safe(runs)}, which no tag has"
+            return (
+                f"{name} · {one.environment} runs {safe(cut(runs, LONGEST_PART))}, which no tag has"
+            )
         case Lag.NEVER_PROMOTED:
             there = f"{one.before} has had it since {since}, and runs {newer}"
             return f"{name} · never promoted to {one.environment}: {there}"
@@ -85,4 +95,4 @@ def list_row(one: Judged, now: datetime) -> str:
     else:
         state = "in use"
     lived = age(now - found.created_at)
-    return f"• *{safe(found.handle)}* · {owner_words(found.owner)} · {lived} · {state}"
+    return f"• *{safe(found.handle)}* · {owner_words(found)} · {lived} · {state}"

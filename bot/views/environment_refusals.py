@@ -7,7 +7,7 @@ from bot.domain.durations import write_duration
 from bot.domain.namespaces import Said
 from bot.domain.reasons import Reason
 from bot.errors import UserError
-from bot.views.words import moment, person
+from bot.views.words import moment, people, person
 
 MOST_NAMES = 4
 """Names that a question lists."""
@@ -54,5 +54,28 @@ def said_already(handle: str, said: Said, now: datetime) -> UserError:
     return UserError(
         f"That button is old: {who} said at {at} that {handle} stays{until}. "
         f"`/env extend {handle} 3d` adds more.",
+        Reason.BUTTON_OLD,
+    )
+
+
+def outsider(what: str, who: Sequence[str]) -> UserError:
+    """The person is a guest or of another workspace, whatever a mark says; say who may."""
+    named = f" {people(list(who))} can." if who else " Nobody else has that role yet."
+    return UserError(
+        f"You can't {what}: guests and people from other workspaces have no rights here.{named}",
+        Reason.NO_RIGHT,
+    )
+
+
+def gone(handle: str) -> UserError:
+    """The environment that a button was for is there no more."""
+    return UserError(f"That button is old: {handle} is gone.", Reason.BUTTON_OLD)
+
+
+def made_anew(handle: str, at: datetime, now: datetime) -> UserError:
+    """Another one has the name that the button was for."""
+    return UserError(
+        f"That button is old: {handle} was made anew at {moment(at, now)}. "
+        f"`/env extend {handle} 3d` is about the new one.",
         Reason.BUTTON_OLD,
     )

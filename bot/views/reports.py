@@ -51,14 +51,15 @@ def report(of: Report) -> Message | None:
     parts = [blocks.section(f"*{_head(tally, late, of.now)}*")]
     theirs = Counter(one.environment.owner for one in tally.stale)
     for owner, rows in _by_owner(tally.stale[:WORST]):
-        parts.append(blocks.context(f"*{owner_words(owner)}* · {theirs[owner]} stale"))
+        name = owner_words(rows[0].environment)
+        parts.append(blocks.context(f"*{name}* · {theirs[owner]} stale"))
         for one in rows:
             parts.append(blocks.section(row(one, of.now)))
             parts.append(_buttons(one))
     if late:
-        parts.append(blocks.section("\n".join(late_row(one, of.now) for one in late[:WORST])))
+        parts += _sections([late_row(one, of.now) for one in late[:WORST]])
     if tally.silent:
-        parts.append(blocks.section(_silence(tally)))
+        parts += _sections(_silence(tally).split("\n"))
     parts.append(blocks.context(_rest(of, late)))
     return Message(text=_text(parts), blocks=tuple(parts))
 
@@ -190,8 +191,8 @@ def _paged(
     shown = [draw(one) for one in rows[(page - 1) * PAGE : page * PAGE]]
     where = f"Page {page} of {pages}." if pages > 1 else ""
     then = f" Next: `{command} {page + 1}`." if page < pages else ""
-    first, _, rest = head.partition("\n")
-    parts = [blocks.section(f"*{first}*\n{rest}".strip()), *_sections(shown)]
+    first, *rest = head.split("\n")
+    parts = [*_sections([f"*{first}*", *rest]), *_sections(shown)]
     if where:
         parts.append(blocks.context(where + then))
     return Message(text=_text(parts), blocks=tuple(parts))
@@ -201,11 +202,11 @@ def _sections(rows: Sequence[str]) -> list[blocks.Block]:
     """Put rows into as few paragraphs as Slack's limit of characters allows."""
     found, text = [], ""
     for line in rows:
-        if len(text) + len(line) + 1 > blocks.SECTION_LIMIT:
+        if text and len(text) + len(line) + 1 > blocks.SECTION_LIMIT:
             found.append(blocks.section(text))
             text = ""
         text = f"{text}\n{line}" if text else line
-    return [*found, blocks.section(text)]
+    return [*found, blocks.section(text)] if text else found
 
 
 def _one_line(text: str) -> Message:
@@ -218,7 +219,8 @@ def _one_line(text: str) -> Message:
 def extended(handle: str, until: datetime, now: datetime) -> Message:
     """Say until when an environment lives now."""
     return _one_line(
-        f"✓ {safe(handle)} runs until {moment(until, now)}. The report leaves it out until then."
+        f"✓ {safe(handle)} is extended until {moment(until, now)}. The report leaves it out until "
+        "then."
     )
 
 

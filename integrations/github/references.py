@@ -11,6 +11,8 @@ from integrations.github.pool import Json, Pool
 MOST_BRANCHES = 5000
 MOST_PULLS = 1000
 MOST_TAGS = 5000
+PAGE = 100
+"""Rows of one page."""
 
 
 class References:
@@ -20,14 +22,14 @@ class References:
 
     async def tags(self, repository: str) -> Tags:
         """List tags with the commits that they lead to (GitHub follows annotated ones)."""
-        rows = await self._pool.pages(f"/repos/{repository}/tags", None, MOST_TAGS)
+        rows = await self._twice(f"/repos/{repository}/tags", MOST_TAGS)
         commits = {row["name"]: row["commit"]["sha"] for row in rows}
         return Tags(commits=commits, whole=len(rows) < MOST_TAGS)
 
     async def branches(self, repository: str) -> Branches:
         """List branches, and the pull requests that changed last."""
         base = f"/repos/{repository}"
-        heads = await self._pool.pages(f"{base}/branches", None, MOST_BRANCHES)
+        heads = await self._twice(f"{base}/branches", MOST_BRANCHES)
         pulls = await self._pool.pages(
             f"{base}/pulls", None, MOST_PULLS, state="all", sort="updated", direction="desc"
         )
@@ -35,7 +37,19 @@ class References:
             heads=frozenset(row["name"] for row in heads),
             pulls=tuple(_pull(row, repository) for row in pulls),
             whole=len(heads) < MOST_BRANCHES,
+            pulls_whole=len(pulls) < MOST_PULLS,
         )
+
+    async def _twice(self, path: str, most: int) -> list[Json]:
+        """Read a list; where it has several pages read it again, and take what either had.
+
+        Pages go by number: what is deleted between two of them lets another row fall between.
+        """
+        rows = await self._pool.pages(path, None, most)
+        if len(rows) < PAGE:
+            return rows
+        again = await self._pool.pages(path, None, most)
+        return list({row["name"]: row for row in (*rows, *again)}.values())
 
 
 def _pull(row: Json, repository: str) -> Pull:
@@ -45,7 +59,8 @@ def _pull(row: Json, repository: str) -> Pull:
     state = "merged" if row.get("merged_at") else row["state"]
     return Pull(
         number=row["number"],
-        branch=head["ref"] if home.lower() == repository.lower() else None,
+        branch=head["ref"],
+        foreign=home.lower() != repository.lower(),
         state=state,
         merged_at=row.get("merged_at"),
     )

@@ -13,7 +13,11 @@ from integrations.kubernetes.objects import Object
 NAMESPACES = "/api/v1/namespaces"
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 PAGE = 500
-"""Objects of one page, as kubectl's own default."""
+"""Objects of one page, as kubectl's own default, where only metadata is asked for."""
+
+WHOLE_PAGE = 100
+"""The same of whole Deployments: 500 real ones are 5 MB, and to parse that stalls the event loop
+for longer than a click may wait."""
 
 
 class KubernetesNamespaces:
@@ -33,7 +37,7 @@ class KubernetesNamespaces:
     async def deployed(self, cluster: str | None) -> Mapping[str, datetime]:
         """Give the newest roll-out of each namespace, from all its Deployments."""
         found: dict[str, datetime] = {}
-        async for row in self._api_at(cluster).pages(DEPLOYMENTS, PAGE):
+        async for row in self._api_at(cluster).pages(DEPLOYMENTS, WHOLE_PAGE):
             namespace, moment = row["metadata"]["namespace"], _rolled_out(row)
             if namespace not in found or moment > found[namespace]:
                 found[namespace] = moment
@@ -42,7 +46,7 @@ class KubernetesNamespaces:
     async def workloads(self, cluster: str | None, namespace: str) -> tuple[Workload, ...]:
         """List the Deployments of one namespace."""
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
-        rows: AsyncIterator[Object] = self._api_at(cluster).pages(path, PAGE)
+        rows: AsyncIterator[Object] = self._api_at(cluster).pages(path, WHOLE_PAGE)
         return tuple([_workload(row) async for row in rows])
 
 

@@ -1,5 +1,6 @@
 """The words of `/env`: what they mean, and that only a sentence ever comes back."""
 
+import re
 from contextlib import suppress
 from datetime import timedelta
 
@@ -17,6 +18,13 @@ from tests.commands.test_grammar import CONTEXT
 
 def read(text: str) -> EnvironmentRequest:
     return env.parse(take_apart(text), CONTEXT)
+
+
+def read_or_refused(text: str) -> EnvironmentRequest | UserError:
+    try:
+        return read(text)
+    except UserError as error:
+        return error
 
 
 def wish(name: str, **duration: float) -> EnvironmentRequest:
@@ -44,6 +52,8 @@ def wish(name: str, **duration: float) -> EnvironmentRequest:
         ("extend pr-1 by 1d 12 hours", wish("pr-1", days=1, hours=12)),
         ("extend dev/pr-1 90m", wish("dev/pr-1", minutes=90)),
         ("extend pr-1 9999d", wish("pr-1", days=3650)),
+        ("extend pr-1 2 hrs", wish("pr-1", hours=2)),
+        ("extend gke_Proj-EU/PR-1 3d", wish("gke_Proj-EU/pr-1", days=3)),
     ],
 )
 def test_what_words_mean(text: str, meant: EnvironmentRequest) -> None:
@@ -61,7 +71,12 @@ def test_what_words_mean(text: str, meant: EnvironmentRequest) -> None:
         ("extend", "not_understood", "Which environment? Say `/env extend NAME 3d`"),
         ("keep", "not_understood", "Which environment? Say `/env keep NAME`"),
         ("extend pr-1 soon", "not_understood", '"soon" is not a time such as 3d or 12h.'),
-        ("extend pr-1 0d", "not_understood", '"0d" is not a time such as 3d or 12h.'),
+        ("extend pr-1 0d", "not_understood", '"0d" is too short: an hour is the least.'),
+        ("extend pr-1 59 min", "not_understood", '"59 min" is too short: an hour is the least.'),
+        ("extend pr-1 3 dogs", "not_understood", '"3 dogs" is not a time such as 3d or 12h.'),
+        ("extend pr-1 5 wives", "not_understood", '"5 wives" is not a time'),
+        ("extend pr-1 10s", "not_understood", '"10s" is not a time'),
+        ("extend pr-1 \u0663d", "not_understood", "is not a time"),
         ("extend pr-1 999999999999d", "not_understood", "is not a time such as 3d or 12h."),
         ("extend pr-1 -3d", "not_understood", '"-3d" is not a time'),
         ("keep pr-1 3d", "not_understood", "too many words. Say `/env keep NAME`."),
@@ -82,6 +97,23 @@ def test_what_is_refused_in_words(text: str, code: str, sentence: str) -> None:
 def test_nothing_but_a_request_or_a_sentence_comes_back(text: str) -> None:
     with suppress(UserError):
         assert isinstance(read(text), EnvironmentRequest)
+
+
+_TIMES = st.tuples(st.integers(0, 10**7), st.text("hrsoudaywekminlgv ,\u0661", max_size=8))
+_WORDS = re.compile(r"(h|hrs?|hours?|d|days?|w|weeks?|m|mins?|minutes?)[ ,]*")
+
+
+@given(_TIMES)
+def test_a_unit_is_of_a_closed_list_or_refused_in_one_sentence(said: tuple[int, str]) -> None:
+    number, unit = said
+    found = read_or_refused(f"extend pr-1 {number}{unit}")
+    if isinstance(found, UserError):
+        assert str(found.code) == "not_understood"
+        assert found.sentence.count(". ") == 0
+        return
+    assert _WORDS.fullmatch(unit.strip())
+    assert found.duration is not None
+    assert timedelta(hours=1) <= found.duration <= timedelta(days=3650)
 
 
 def test_buttons_carry_the_name() -> None:

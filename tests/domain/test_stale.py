@@ -21,6 +21,7 @@ from bot.domain.namespaces import (
     told_apart,
 )
 from bot.domain.stale import Judged, Reason, Sources, judge, tally
+from bot.views.environment_lines import list_row
 from tests.virtual import START as NOW
 
 RULES = Ephemeral(pattern="pr-{number}-{branch}")
@@ -282,3 +283,68 @@ def test_reasons_are_in_the_order_in_which_they_matter() -> None:
     assert [reason.value for reason in Reason] == [
         "expired", "branch_merged", "branch_gone", "not_deployed", "unknown",
     ]  # fmt: skip
+
+
+# What anybody may write.
+
+
+@given(st.dictionaries(st.sampled_from(MarkKeys().all()), st.text(max_size=200)))
+def test_no_mark_breaks_what_is_read_from_it(marks: dict[str, str]) -> None:
+    space = Namespace(name="pr-7-login", created_at=NOW - days(3), marks=marks)
+    (one,) = known(RULES, space)
+    judged = judge(one, sources(), RULES, NOW)
+    assert len(list_row(judged, NOW)) < 600
+    assert "\n" not in list_row(judged, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("9999-12-31T23:59:59-05:00", 9000),
+        ("9999-12-31", 9000),
+        ("0001-01-01T00:00:00+14:00", 1970),
+        ("0001-01-01", 1970),
+    ],
+)
+def test_moments_at_the_ends_of_time(text: str, year: int) -> None:
+    space = Namespace(name="pr-7-x", created_at=NOW, marks={"release-bot/expires": text})
+    (one,) = known(RULES, space)
+    assert one.expires_at is not None
+    assert one.expires_at.year == year
+
+
+@pytest.mark.parametrize(
+    "text", ["https://github.com/a/b", "a/b#", "a/b/c", "a b/c", "../x", "a/", "", "-a/b"]
+)
+def test_a_repository_that_is_none_tells_nothing(text: str) -> None:
+    rules = Ephemeral(pattern="pr-{number}-{branch}", repository=REPO)
+    space = Namespace(name="pr-7-x", created_at=NOW, marks={"release-bot/repository": text})
+    (one,) = known(rules, space)
+    assert one.repository == REPO
+
+
+def test_the_later_end_counts() -> None:
+    extended = Said(by="U0ANA", at=NOW - days(2), expires_at=NOW - days(1))
+    own = passing(expires_at=NOW + days(10))
+    judged = judge(own, sources(said=extended), RULES, NOW)
+    assert reasons(judged) == []
+    assert judged.until == NOW + days(10)
+    both_over = judge(passing(expires_at=NOW - days(0.5)), sources(said=extended), RULES, NOW)
+    assert both_over.causes[0].since == NOW - days(0.5)
+
+
+def test_an_open_pull_request_from_a_fork_keeps_it_in_use() -> None:
+    fork = Pull(number=9, branch="login", foreign=True, state="open")
+    found = Branches(heads=frozenset({"main"}), pulls=(fork,))
+    one = passing(number=None)
+    assert reasons(judge(one, sources(found), RULES, NOW)) == []
+    closed = fork.model_copy(update={"state": "closed"})
+    found = Branches(heads=frozenset({"main"}), pulls=(closed,))
+    assert reasons(judge(one, sources(found), RULES, NOW)) == ["branch_gone"]
+
+
+def test_a_number_whose_pull_request_was_not_read_says_nothing() -> None:
+    some = Branches(heads=frozenset({"main"}), pulls_whole=False)
+    assert reasons(judge(passing(), sources(some), RULES, NOW)) == ["unknown"]
+    every = Branches(heads=frozenset({"main"}))
+    assert reasons(judge(passing(), sources(every), RULES, NOW)) == ["branch_gone"]

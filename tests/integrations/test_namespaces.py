@@ -162,8 +162,20 @@ async def test_branches_and_pull_requests_take_a_few_pages(kit: Kit) -> None:
     assert found.by_number[7].state == "merged"
     assert found.by_number[7].merged_at == START + timedelta(hours=1)
     assert (found.by_number[8].state, found.by_number[9].state) == ("closed", "open")
-    assert found.by_number[200].branch is None
-    assert len(kit.github.journal) == 4
+    assert found.by_number[200].foreign
+    # Two pages of pull requests, and two of branches that are read twice.
+    assert len(kit.github.journal) == 6
+
+
+async def test_what_is_deleted_between_two_pages_hides_no_other_branch(kit: Kit) -> None:
+    branching = kit.github.branching
+    for number in range(1, 151):
+        branching.open(REPO, number, f"feature/{number}")
+    gone = min(f"feature/{number}" for number in range(1, 151))
+    branching.meanwhile(lambda: branching.delete(REPO, gone))
+    found = await kit.host.branches(REPO)
+    # The other 149, and main.
+    assert len(found.heads - {gone}) == 150
 
 
 async def test_tags_lead_to_commits(kit: Kit) -> None:

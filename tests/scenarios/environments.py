@@ -1,11 +1,17 @@
 """What the conversations about environments share: a seeded world, the clock, the report."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.app import Wrap
 from bot.domain.audit import AuditTag
+from bot.domain.namespaces import Namespace, Workload
 from bot.engine.schedule import housekeeping
+from bot.errors import TemporaryError
+from bot.ports import Namespaces
 from bot.store import audit
 from integrations.simulated.kubernetes.namespaces import seed_passing
 from integrations.simulated.slack import Message
@@ -82,3 +88,33 @@ async def press(bot: Bot, label: str, name: str, by: str = ANA, message: Any = N
 async def record(bot: Bot, tag: AuditTag) -> int:
     async with bot.app.store.read() as session:
         return sum([1 async for link in audit.chain(session) if link.entry.tag == tag])
+
+
+class _Without:
+    """Namespaces of clusters of which one doesn't answer, or refuses."""
+
+    def __init__(self, inner: Namespaces, away: str, error: type[Exception]) -> None:
+        self._inner, self._away, self._error = inner, away, error
+
+    def _look(self, cluster: str | None) -> None:
+        if cluster == self._away:
+            raise self._error(f"Kubernetes ({cluster}) didn't answer")
+
+    async def namespaces(
+        self, cluster: str | None, marks: Collection[str], name: str | None = None
+    ) -> tuple[Namespace, ...]:
+        self._look(cluster)
+        return await self._inner.namespaces(cluster, marks, name)
+
+    async def deployed(self, cluster: str | None) -> Mapping[str, datetime]:
+        self._look(cluster)
+        return await self._inner.deployed(cluster)
+
+    async def workloads(self, cluster: str | None, namespace: str) -> tuple[Workload, ...]:
+        self._look(cluster)
+        return await self._inner.workloads(cluster, namespace)
+
+
+def without(cluster: str, error: type[Exception] = TemporaryError) -> Wrap:
+    """Make a bot to which that cluster gives no answer, or a refusal."""
+    return lambda outside: replace(outside, namespaces=_Without(outside.namespaces, cluster, error))

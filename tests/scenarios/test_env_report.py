@@ -29,7 +29,7 @@ from tests.scenarios.environments import (
     seen,
     strike,
 )
-from tests.tester import ANA, DAN, REPO, Bot, World
+from tests.tester import ANA, DAN, REPO, Bot, World, parsed
 
 
 @pytest.fixture
@@ -141,6 +141,15 @@ async def test_two_replicas_at_once_report_once(
     assert await record(pair[0], AuditTag.REPORT_POSTED) == 1
     for bot in pair:
         await bot.finish()
+
+
+async def test_an_hour_that_is_moved_makes_no_second_report_that_day(bot: Bot) -> None:
+    await strike(bot, local(4, 9, 0))
+    bot.app.catalog = parsed(WITH_REPORT.replace('"09:00"', '"11:00"')).catalog
+    await strike(bot, local(4, 11, 0))
+    assert len(reports(bot)) == 1
+    await strike(bot, local(5, 11, 0))
+    assert len(reports(bot)) == 2
 
 
 async def test_a_silent_code_host_is_waited_for_and_then_named(bot: Bot) -> None:

@@ -16,6 +16,7 @@ from bot.ports import Invocation, Message
 from bot.views import answers, reports
 from bot.views import environment_refusals as refusals
 from bot.views.environment_lines import age
+from bot.views.reports import WORST
 from integrations.simulated.slack.messages import show
 from integrations.slack import blocks as shapes
 from tests.tester import ANA, DAN
@@ -39,7 +40,10 @@ CAUSES = {
 
 
 def judged(name: str, old: float, owner: str | None, *causes: str, **more: Any) -> Judged:
-    one = Passing(cluster="dev", name=name, created_at=NOW - days(old), owner=owner)
+    one = Passing(
+        cluster="dev", name=name, created_at=NOW - days(old), owner=owner,
+        owner_known=owner in (ANA, DAN),
+    )  # fmt: skip
     return Judged(environment=one, causes=tuple(CAUSES[c] for c in causes), **more)
 
 
@@ -210,9 +214,33 @@ def test_the_list_of_services() -> None:
     assert seen(reports.services([], 1, NOW)) == snapshot("No service falls behind.")
 
 
+def test_rows_over_the_limit_leave_nothing_empty_and_nothing_out() -> None:
+    long = [late(f"{n}-{'x' * 400}", Lag.DAYS_BEHIND, versions=3) for n in range(WORST)]
+    beyond = [late("y" * 4000, Lag.DAYS_BEHIND, versions=3)]
+    for message in (drawn([], *long), drawn([], *beyond), reports.services(beyond, 1, NOW)):
+        assert message is not None
+        texts = [b["text"]["text"] for b in message.blocks if b["type"] == "section"]
+        assert all(text.strip() for text in texts)
+    report = drawn([], *long)
+    assert report is not None
+    # Each of the ten with its whole moment.
+    assert report.text.count("<!date^") == report.text.count(" UTC>") == WORST
+
+
+def test_an_image_is_cut_before_it_pushes_out_what_is_said_of_it() -> None:
+    shown = drawn([], late("web", Lag.IMAGE_UNTAGGED, runs="q/" + "x" * 5000))
+    assert "…, which no tag has" in seen(shown)
+
+
+def test_what_may_be_stale_is_said_after_long_silences() -> None:
+    rows = [judged("pr-1", 41, ANA, "unknown")]
+    shown = drawn(rows, silent=("a" * 2500, "b" * 2500))
+    assert "1 environment may be stale for all that is known." in seen(shown)
+
+
 def test_what_came_of_a_wish() -> None:
     assert seen(reports.extended("pr-1", NOW + days(3), NOW)) == snapshot(
-        "✓ pr-1 runs until 7 Mar 16:30. The report leaves it out until then."
+        "✓ pr-1 is extended until 7 Mar 16:30. The report leaves it out until then."
     )
     assert seen(reports.kept("pr-1", NOW + days(14), NOW)) == snapshot(
         "✓ pr-1 is not stale, on your word. The report leaves it out until 18 Mar 16:30."
