@@ -135,7 +135,7 @@ def of_webhooks(
     unheard: list[str], arrivals: Mapping[str, datetime], now: datetime
 ) -> list[Finding]:
     """Say from which repositories no webhook came lately, where GitHub does not tell of them."""
-    quiet = [name for name in unheard if now - arrivals.get(name, now - 2 * QUIET) > QUIET]
+    quiet = [name for name in unheard if now - arrivals.get(name.lower(), now - 2 * QUIET) > QUIET]
     if not unheard:
         return []
     if not quiet:

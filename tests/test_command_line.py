@@ -126,6 +126,45 @@ def test_the_doctor_says_what_is_not_set(monkeypatch: pytest.MonkeyPatch) -> Non
     assert RUN.invoke(cli, ["doctor"]).exit_code == 1
 
 
+BROKEN_URLS = {
+    "mysql://ana:s3cret@db/bot": "must start with sqlite:/// or postgresql://.",
+    "s3cret": "must start with sqlite:/// or postgresql://.",
+    "sqlite://s3cret": "must start with sqlite:/// or postgresql://.",
+    "postgresql://ana:s3cret@db:54e2/bot": "has a broken port",
+    "postgresql://ana:s3cret@db:99999/bot": "has a broken port",
+    "postgresql://ana:a@b:s3cret@db/bot": "has a broken port",
+}
+
+
+def _one_sentence(said: str, why: str) -> None:
+    [sentence] = said.splitlines()
+    assert sentence.startswith(f"DATABASE_URL {why}"), sentence
+    assert sentence.endswith(".")
+    assert "s3cret" not in sentence
+
+
+@pytest.mark.parametrize("url", BROKEN_URLS)
+def test_a_broken_database_url_is_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("catalog.yaml").write_text(EXAMPLE.read_text())
+    monkeypatch.setenv("DATABASE_URL", url)
+    for words in (["doctor"], ["migrate"], ["audit", "verify"]):
+        found = RUN.invoke(cli, words)
+        assert found.exit_code == 1
+        _one_sentence(found.output, BROKEN_URLS[url])
+
+
+def test_serve_does_not_start_on_a_broken_database_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "catalog.yaml").write_text(EXAMPLE.read_text())
+    url = next(iter(BROKEN_URLS))
+    monkeypatch.setenv("DATABASE_URL", url)
+    process = _serve(tmp_path, _free_port())
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    _one_sentence(errors.decode(), BROKEN_URLS[url])
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

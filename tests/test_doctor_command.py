@@ -99,7 +99,8 @@ async def test_each_fault_has_its_line_and_what_to_do(
     for sentence in planted:
         at = lines.index(f"✗ {sentence}")
         assert lines[at + 1].startswith("    "), f"nothing to do about: {sentence}"
-    assert "    kubectl -n production apply -f deploy/kubernetes/rbac.yaml" in lines
+    command = "kubectl --context main -n production apply -f deploy/kubernetes/rbac.yaml"
+    assert f"    {command}" in lines
     assert any(line.startswith("✗ Clocks: Slack is ") for line in lines)
     bad = [line for line in lines if line.startswith("✗")]
     assert lines[-1].startswith(f"{len(bad)} of ")

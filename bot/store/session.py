@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
-from sqlalchemy import text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -40,14 +40,42 @@ _RAW = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _ENDINGS = "endings"
 
+_LAST_PORT = 65535
+
+_KINDS = "DATABASE_URL must start with sqlite:/// or postgresql://"
+_PORT = (
+    "DATABASE_URL has a broken port: behind the host there must be a number from 1 to 65535, "
+    "and an @ in the password is written %40"
+)
+
 
 def async_url(url: str) -> str:
-    """Write a `DATABASE_URL` with the asynchronous driver. Raises ValueError on other kinds."""
-    scheme = url.split("://", 1)[0].split("+", 1)[0]
-    if scheme not in _DRIVERS:
-        raise ValueError("DATABASE_URL must start with sqlite:/// or postgresql://")
-    rest = url.split("://", 1)[1]
-    return f"{_DRIVERS[scheme]}://{rest}"
+    """Write a `DATABASE_URL` with the asynchronous driver.
+
+    Raises ValueError on other kinds and on a broken port, in words that don't hold the URL.
+    """
+    scheme, _, rest = url.partition("://")
+    driver = _DRIVERS.get(scheme.split("+", 1)[0])
+    if driver is None or "://" not in url:
+        raise ValueError(_KINDS)
+    written = f"{driver}://{rest}"
+    try:
+        made = make_url(written)
+    except ValueError:
+        # It quotes what it took for the port, which may be the half of a password.
+        raise ValueError(_PORT) from None
+    if driver == SCHEME and made.host is not None:
+        raise ValueError(_KINDS)
+    if made.port is not None and not 0 < made.port <= _LAST_PORT:
+        raise ValueError(_PORT)
+    return _with_ssl(made) if "sslmode" in made.query else written
+
+
+def _with_ssl(made: URL) -> str:
+    """Write libpq's `sslmode`, which providers hand out, as the driver calls it."""
+    mode = made.query["sslmode"]
+    plain = made.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return plain.render_as_string(hide_password=False)
 
 
 def changed(result: Any) -> int:
@@ -69,7 +97,10 @@ class Store:
     """The database. One writer at a time on SQLite, in the order of asking; readers beside it."""
 
     def __init__(self, url: str) -> None:
-        self.url = async_url(url)
+        try:
+            self.url = async_url(url)
+        except ValueError as error:
+            raise StoreError(f"{error}.") from None
         self.is_sqlite = self.url.startswith("sqlite")
         self.ended: Callable[[Release], None] = _nobody
         """Hears of each release that ended, once that is stored."""

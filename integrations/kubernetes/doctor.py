@@ -6,14 +6,21 @@ a review of the bot's own rights is a question.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from bot.domain.targets import Target
 from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
 from bot.ports import Checkup, Finding
 from integrations.kubernetes.api import KubeApi
 from integrations.kubernetes.objects import Object
-from integrations.kubernetes.wiring import Space, examined
+from integrations.kubernetes.wiring import (
+    KINDS,
+    Space,
+    examined,
+    gateways_named,
+    is_known,
+    kubectl,
+)
 
 GATEWAY = "gateway.networking.k8s.io"
 
@@ -31,6 +38,11 @@ WIDE_RIGHTS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("apps", "deployments"): ("list",),
 }
 """What deploy/kubernetes/rbac-environments.yaml gives in a whole cluster."""
+
+GATEWAY_RIGHTS: Mapping[tuple[str, str], tuple[str, ...]] = {(GATEWAY, "gateways"): ("get",)}
+"""What deploy/kubernetes/rbac-gateways.yaml gives where a Gateway is: it is simply read."""
+
+APPLY = "apply -f deploy/kubernetes"
 
 PATHS = {
     "deployments": "/apis/apps/v1/namespaces/{}/deployments",
@@ -57,30 +69,45 @@ async def examine(
     for target in targets:
         places[target.cluster, target.namespace].append(target)
     looks = await asyncio.gather(
-        *(_place(api_at(cluster), space, found) for (cluster, space), found in places.items()),
-        *(_everywhere(api_at(cluster)) for cluster in everywhere),
+        *(_place(Space(api_at(place[0]), *place), found) for place, found in places.items()),
+        *(_everywhere(api_at(cluster), cluster) for cluster in everywhere),
     )
-    return Checkup(findings=tuple(finding for look in looks for finding in look))
+    # Routes in several namespaces may name one Gateway.
+    return Checkup(findings=tuple(dict.fromkeys(finding for look in looks for finding in look)))
 
 
-async def _place(api: KubeApi, name: str, targets: list[Target]) -> list[Finding]:
+async def _place(space: Space, targets: list[Target]) -> list[Finding]:
     """Look at one namespace. A server that doesn't answer is one finding, not one a service."""
-    space = Space(api, name)
+    subject = _subject(space.api, space.name)
     wanted = _wanted(targets)
     try:
-        rights, _ = await asyncio.gather(_rights(api, name, wanted), _read_all(space, wanted))
-        await _read_gateways(space)
+        rights, _ = await asyncio.gather(_rights(space, wanted), _read_all(space, wanted))
+        await _read_gateways(space, wanted["httproutes"])
     except TemporaryError as error:
         remedy = "Check KUBECONFIG, the network, and the context's name."
-        return [_bad(f"{api.name}, {name}", f"{error}.", remedy)]
+        return [_bad(subject, f"{error}.", remedy)]
     except PermanentError as error:
         remedy = "Check the kubeconfig's credentials: the server does not know them."
-        return [_bad(f"{api.name}, {name}", f"{error}.", remedy)]
-    judged = [finding for target in targets for finding in examined(space, target)]
-    whole = len({f.subject for f in judged if not f.good})
-    count = f"{len(targets) - whole} of {len(targets)} services have all of their objects."
-    told = [_good(f"{api.name}, {name}", count)] if whole < len(targets) else []
-    return [*rights, *told, *judged]
+        return [_bad(subject, f"{error}.", remedy)]
+    judged = [(target, examined(space, target)) for target in targets]
+    whole = sum(not bad and is_known(space, target) for target, bad in judged)
+    count = f"{whole} of {len(targets)} services have all of their objects."
+    told = [_good(subject, count)] if whole else []
+    return [*rights, *told, *_unread(space, wanted), *(f for _, bad in judged for f in bad)]
+
+
+def _unread(space: Space, wanted: Mapping[str, set[str]]) -> Iterator[Finding]:
+    """Say what could not be read, so that nobody takes silence for health."""
+    kinds = [KINDS[kind] for kind, names in wanted.items() if names and kind not in space.items]
+    if kinds:
+        said = f"{', '.join(f'{kind}s' for kind in kinds)}: not known, the bot may not read them."
+        remedy = f"{kubectl(space.cluster, space.name)} {APPLY}/rbac.yaml"
+        yield _bad(_subject(space.api, space.name), said, remedy)
+    for (namespace, name), gateway in space.gateways.items():
+        if gateway is None:
+            said = f"Gateway {name} in {namespace}: not known, the bot may not read it."
+            remedy = f"{kubectl(space.cluster, namespace)} {APPLY}/rbac-gateways.yaml"
+            yield _bad(_subject(space.api, namespace), said, remedy)
 
 
 def _wanted(targets: Iterable[Target]) -> dict[str, set[str]]:
@@ -98,27 +125,28 @@ def _wanted(targets: Iterable[Target]) -> dict[str, set[str]]:
 # Rights.
 
 
-async def _rights(api: KubeApi, space: str, wanted: Mapping[str, set[str]]) -> list[Finding]:
+async def _rights(space: Space, wanted: Mapping[str, set[str]]) -> list[Finding]:
     needed = {key: verbs for key, verbs in RIGHTS.items() if wanted.get(key[1], True)}
-    missing = await _missing(api, space, needed)
-    remedy = f"kubectl -n {space} apply -f deploy/kubernetes/rbac.yaml"
+    missing = await _missing(space.api, space.name, needed)
+    subject = _subject(space.api, space.name)
+    remedy = f"{kubectl(space.cluster, space.name)} {APPLY}/rbac.yaml"
     if not missing:
         count = sum(len(verbs) for verbs in needed.values())
-        return [_good(f"{api.name}, {space}", f"All {count} rights are there.")]
+        return [_good(subject, f"All {count} rights are there.")]
     return [
-        _bad(f"{api.name}, {space}", f"The bot may not {verb} {kind} in {space}{so}.", remedy)
+        _bad(subject, f"The bot may not {verb} {kind} in {space.name}{so}.", remedy)
         for verb, kind in missing
         for so in [", so it looks every few seconds instead" if verb == "watch" else ""]
     ]
 
 
-async def _everywhere(api: KubeApi) -> list[Finding]:
-    subject = f"{api.name}, all namespaces"
+async def _everywhere(api: KubeApi, cluster: str | None) -> list[Finding]:
+    subject = _subject(api, "all namespaces")
     try:
         missing = await _missing(api, None, WIDE_RIGHTS)
     except (TemporaryError, PermanentError) as error:
         return [_bad(subject, f"{error}.", "Check KUBECONFIG, the network, the context's name.")]
-    remedy = "kubectl apply -f deploy/kubernetes/rbac-environments.yaml"
+    remedy = f"{kubectl(cluster)} {APPLY}/rbac-environments.yaml"
     bad = [
         _bad(subject, f"The bot may not {verb} {kind} in the whole cluster.", remedy)
         for verb, kind in missing
@@ -169,7 +197,7 @@ async def _read(space: Space, kind: str, names: set[str]) -> None:
         try:
             rows = await _each(space.api, [f"{path}/{name}" for name in sorted(names)])
         except ForbiddenError:
-            # Nothing is known of this kind; what is told of the rights says why.
+            # Nothing is known of this kind, and `_unread` says so.
             return
     space.items[kind] = {row["metadata"]["name"]: row for row in rows}
 
@@ -188,18 +216,15 @@ async def _each(api: KubeApi, paths: list[str]) -> list[Object]:
     return [row for row in found if row is not None]
 
 
-async def _read_gateways(space: Space) -> None:
-    """Read the Gateways that routes name as their parents, each once."""
-    names = {
-        (parent.get("namespace") or space.name, parent["name"])
-        for route in space.items.get("httproutes", {}).values()
-        for parent in route["spec"].get("parentRefs") or ()
-        if parent.get("kind", "Gateway") == "Gateway"
-    }
+async def _read_gateways(space: Space, routes: Iterable[str]) -> None:
+    """Read the Gateways that these routes name as their parents, each once."""
+    found = [space.find("httproutes", name) for name in routes]
+    named = {place for route in found if route for place in gateways_named(space, route)}
+    names = sorted(named)
     turns = asyncio.Semaphore(AT_ONCE)
     paths = [f"{PATHS['gateways'].format(namespace)}/{name}" for namespace, name in names]
-    found = await asyncio.gather(*(_gateway(space.api, path, turns) for path in paths))
-    space.gateways = dict(zip(names, found, strict=True))
+    gateways = await asyncio.gather(*(_gateway(space.api, path, turns) for path in paths))
+    space.gateways = dict(zip(names, gateways, strict=True))
 
 
 async def _gateway(api: KubeApi, path: str, turns: asyncio.Semaphore) -> Object | None:
@@ -210,6 +235,10 @@ async def _gateway(api: KubeApi, path: str, turns: asyncio.Semaphore) -> Object 
             return None
         except MissingError:
             return {}
+
+
+def _subject(api: KubeApi, where: str) -> str:
+    return f"{api.name}, {where}"
 
 
 def _good(subject: str, sentence: str) -> Finding:

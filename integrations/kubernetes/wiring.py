@@ -32,6 +32,8 @@ class Space:
     """What one namespace holds, by kind and name; and the Gateways that its routes name."""
 
     api: KubeApi
+    cluster: str | None
+    """The kubeconfig's context."""
     name: str
     items: dict[str, dict[str, Object]] = field(default_factory=dict)
     """A kind that may not be read is not in here."""
@@ -41,6 +43,12 @@ class Space:
     def find(self, kind: str, name: str) -> Object | None:
         """Look an object up."""
         return self.items.get(kind, {}).get(name)
+
+
+def kubectl(cluster: str | None, namespace: str | None = None) -> str:
+    """Begin a command that people can copy: `kubectl --context main -n production`."""
+    context = f" --context {cluster}" if cluster else ""
+    return f"kubectl{context}{f' -n {namespace}' if namespace else ''}"
 
 
 def examined(space: Space, target: Target) -> list[Finding]:
@@ -57,6 +65,22 @@ def examined(space: Space, target: Target) -> list[Finding]:
         Finding(good=False, subject=subject, sentence=sentence, remedy=remedy)
         for sentence, remedy in dict.fromkeys(said)
     ]
+
+
+def is_known(space: Space, target: Target) -> bool:
+    """Tell whether all that the target needs could be read, the Gateways of its route too."""
+    if any(kind not in space.items for kind, _ in _names(target)):
+        return False
+    route = space.find("httproutes", target.route) if target.route else None
+    places = gateways_named(space, route) if route is not None else ()
+    return all(space.gateways.get(place) is not None for place in places)
+
+
+def gateways_named(space: Space, route: Object) -> Iterator[tuple[str, str]]:
+    """List the Gateways that a route names as its parents, by namespace and name."""
+    for parent in route["spec"].get("parentRefs") or ():
+        if parent.get("kind", "Gateway") == "Gateway":
+            yield parent.get("namespace") or space.name, parent["name"]
 
 
 def _names(target: Target) -> Iterator[tuple[str, str]]:
@@ -115,7 +139,8 @@ def _route(space: Space, target: Target) -> Iterator[Said]:
     what = f"HTTPRoute {target.route}"
     accepted, refused = objects.route_accepted(route)
     if refused is not None:
-        remedy = f"kubectl -n {space.name} describe httproute {target.route} says more."
+        command = kubectl(space.cluster, space.name)
+        remedy = f"{command} describe httproute {target.route} says more."
         yield f"{what} is refused. {refused.rstrip('.')}.", remedy
     elif not accepted:
         remedy = "Check its parentRefs, and that the Gateway's controller runs."
@@ -145,10 +170,10 @@ def _backends(what: str, route: Object, target: Target) -> Iterator[Said]:
 
 
 def _parents(space: Space, what: str, route: Object) -> Iterator[Said]:
-    for parent in route["spec"].get("parentRefs") or ():
-        place = (parent.get("namespace") or space.name, parent["name"])
+    for place in gateways_named(space, route):
         gateway = space.gateways.get(place)
         if gateway is None:
+            # Of what may not be read `doctor` tells once, however many routes name it.
             continue
         name = f"Gateway {place[1]} in {place[0]}"
         if not gateway:
@@ -160,7 +185,8 @@ def _parents(space: Space, what: str, route: Object) -> Iterator[Said]:
             if condition is None or condition["status"] != "True":
                 why = (condition or {}).get("message") or (condition or {}).get("reason")
                 told = f": {why.rstrip('.')}" if why else ""
-                remedy = f"kubectl -n {place[0]} describe gateway {place[1]} says more."
+                command = kubectl(space.cluster, place[0])
+                remedy = f"{command} describe gateway {place[1]} says more."
                 yield f"{name}: {kind} is not true{told}.", remedy
 
 

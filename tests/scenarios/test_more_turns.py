@@ -393,3 +393,8 @@ async def test_the_loops_do_it_all_by_themselves(tmp_path: Path) -> None:
     await asyncio.gather(*tasks)
     await bot.finish()
     await real.stop()
+
+
+def test_the_way_that_providers_write_encryption_is_understood() -> None:
+    written = async_url("postgresql://u:p%40ss@h:5432/d?sslmode=require")
+    assert written == "postgresql+asyncpg://u:p%40ss@h:5432/d?ssl=require"
