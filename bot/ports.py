@@ -324,7 +324,7 @@ class Intake(Protocol):
     async def accept(self, invocation: Invocation) -> Reply:
         """Store it, wake the worker, return. Never raises for what is outside."""
 
-    async def hint(self, webhook: Webhook) -> None:
+    async def hint(self, webhook: Webhook) -> bool:
         """Note a webhook and wake the releases that it may concern."""
 
 

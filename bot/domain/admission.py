@@ -13,6 +13,12 @@ from bot.domain.value import Value
 ASK_AGAIN = timedelta(seconds=60)
 """How often a source that gave no answer is asked again (DESIGN §4)."""
 
+LOOK_SLOWLY = timedelta(minutes=5)
+"""How often what may mend itself is looked at again where no webhook told of it: webhooks get lost,
+and with Socket Mode there are none."""
+
+MAY_MEND = frozenset({Reason.CHECKS_FAILED, Reason.CHECKS_MISSING, Reason.VERSION_UNKNOWN})
+
 
 class Admission(Value):
     """The event, why, and when to look again (None: only on Retry or at the end of its time)."""
@@ -36,13 +42,19 @@ def admit(gates: Iterable[GateResult], now: datetime, *, approved: bool) -> Admi
     if failed:
         # What is certain explains the block better than what could not be told.
         worst = next((g for g in failed if not g.could_not_tell), failed[0])
-        again = now + ASK_AGAIN if any(g.could_not_tell for g in failed) else None
-        return _blocked(worst, again)
+        return _blocked(worst, _again(failed, now))
     if not approved:
         return Admission(event=Event.APPROVAL_NEEDED, reason=Reason.NEEDS_APPROVAL)
     if waits:
         return _blocked(waits[0], min(g.until or now + ASK_AGAIN for g in waits))
     return Admission(event=Event.GATES_PASSED)
+
+
+def _again(failed: Iterable[GateResult], now: datetime) -> datetime | None:
+    results = tuple(failed)
+    if any(gate.could_not_tell for gate in results):
+        return now + ASK_AGAIN
+    return now + LOOK_SLOWLY if any(gate.reason in MAY_MEND for gate in results) else None
 
 
 def _blocked(gate: GateResult, again_at: datetime | None) -> Admission:

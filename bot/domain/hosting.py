@@ -14,11 +14,24 @@ DeploymentState = Literal[
 CommitState = Literal["pending", "success", "failure", "error"]
 
 
+OWN_CONTEXT = "release-bot/"
+"""How the contexts of the bot's own commit statuses begin."""
+
+
 class Budget(Value):
     """Requests that the code's home takes in an hour, and how many are left of them."""
 
     limit: int
     remaining: int
+    resets_at: datetime | None = None
+    """When all of them are there again."""
+
+
+def current(budget: Budget | None, now: datetime) -> Budget | None:
+    """Give what is known of this hour: what was told of the last one counts no more."""
+    if budget is None or budget.resets_at is None or now < budget.resets_at:
+        return budget
+    return None
 
 
 class DeploymentRequest(Value):

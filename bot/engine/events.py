@@ -157,7 +157,8 @@ class EventPost:
             if over:
                 await events.dead(session, delivery, now, error)
             else:
-                at = now + self._pause(delivery.attempts)
+                pause = self._refused_pause(refusals) if refused else self._pause(delivery.attempts)
+                at = now + pause
                 await events.later(session, delivery, at, error, refused=refused)
         if over:
             log.error("event_dead", attempts=delivery.attempts, error=error, **_named(delivery))
@@ -169,6 +170,13 @@ class EventPost:
         limits = self._world.limits
         doublings = min(attempts - 1, 30)
         return min(limits.event_pause * (1 << doublings), limits.event_pause_most)
+
+    def _refused_pause(self, refusals: int) -> timedelta:
+        """How long to wait after so many refusals in a row, twice as long each time.
+
+        A sink that is being rolled out, or whose key is changed, refuses for minutes.
+        """
+        return self._world.limits.event_refused_pause * (1 << min(refusals - 1, 30))
 
     async def _bury(self, sink: str) -> None:
         """Give up what waits for a sink that left the catalogue; who has an old one leaves it."""

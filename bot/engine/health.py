@@ -55,6 +55,8 @@ class ProcessHealth:
             message = await outbox.oldest_due(session)
             event = await events.oldest_open(session)
             unsent = await cards.unsent(session)
+            dead = await events.count_dead(session)
         now = self._world.clock.now()
         ages = (now - (message or now), now - (event or now))
         self._world.metrics.show(counts, unsent, *ages)
+        self._world.metrics.show_dead(dead)

@@ -54,7 +54,8 @@ def concerns(webhook: Webhook, release: Release) -> bool:
     A release whose gates are being asked is left alone by what ends on its commit: many suites do,
     and each would begin the asking anew.
     """
-    if webhook.repository != release.rules.repository:
+    # GitHub's own spelling and the catalogue's may differ in case; GitHub does not mind.
+    if webhook.repository.lower() != release.rules.repository.lower():
         return False
     if webhook.tag is not None:
         tags = (release.rules.tag.format(version=v) for v in spellings(release.version))

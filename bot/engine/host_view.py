@@ -9,6 +9,7 @@ from time import monotonic
 
 import structlog
 
+from bot.domain.hosting import current
 from bot.engine.at_work import AtWork
 from bot.engine.faults import fault_id
 from bot.engine.showing import Showing, show_deployment, show_plan
@@ -42,8 +43,8 @@ REFUSED = timedelta(hours=1)
 LONGEST_PAUSE = 300.0
 """Seconds that a try waits at the most while GitHub is away."""
 
-GIVE_UP = timedelta(days=1)
-"""How long after its end a release is still tried to be shown."""
+MOST_TRIES = 300
+"""Tries in a row for one release: with the longest pause between them, a day."""
 
 SCARCE = 0.1
 """With less than this share of the hour's budget left nothing is shown: gates and runs need it."""
@@ -145,17 +146,16 @@ class HostViews:
                 await self._tried(showing, "statuses", view.plan),
                 await self._tried(showing, "deployments", view.deployment),
             )
-        over = release is None or (
-            release.ended_at is not None and now - release.ended_at > GIVE_UP
-        )
-        if again is not None and not over:
+        if again is not None and row.attempts < MOST_TRIES:
             await self._again(row, again)
             return
+        if again is not None:
+            log.error("view_given_up", release=row.release_id, attempts=row.attempts)
         async with self._world.store.write() as session:
             await host_views.sent(session, row)
 
     def _scarce(self) -> bool:
-        budget = self._world.source.budget()
+        budget = current(self._world.source.budget(), self._world.clock.now())
         return budget is not None and budget.remaining < budget.limit * SCARCE
 
     async def _again(self, row: Wanted, at: datetime, *, tried: bool = True) -> None:
@@ -175,14 +175,21 @@ class HostViews:
                 await show_plan(self._world, showing, part)
             else:
                 await show_deployment(self._world, showing, part)
-        except (ForbiddenError, MissingError) as error:
+        except MissingError as error:
+            if row.deployment_id is None or isinstance(part, PlanView):
+                return self._not_allowed(row.repository, right, str(error))
+            # Somebody deleted this very Deployment: another one is made, if one is due.
+            async with self._world.store.write() as session:
+                await host_views.forget(session, row)
+            return now + timedelta(seconds=LONGEST_PAUSE)
+        except ForbiddenError as error:
             return self._not_allowed(row.repository, right, str(error))
         except PermanentError as error:
             # What was refused for what it is will be refused again; the next state may not be.
             log.warning("view_refused", release=row.release_id, error=str(error))
         except TemporaryError as error:
             log.info("view_waits", release=row.release_id, error=str(error))
-            pause = max(error.delay, min(2.0**row.attempts, LONGEST_PAUSE))
+            pause = max(error.delay, min(2.0 ** min(row.attempts, 9), LONGEST_PAUSE))
             return now + timedelta(seconds=pause)
         return None
 

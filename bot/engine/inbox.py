@@ -72,16 +72,17 @@ class Inbox:
         if new and taken is not None:
             self._begin(invocation, now, 1, ANSWER_FIRST_SECONDS)
 
-    async def hint(self, webhook: Webhook) -> None:
-        """Note a webhook and wake the releases that it may concern."""
+    async def hint(self, webhook: Webhook) -> bool:
+        """Note a webhook and wake the releases that it may concern; False: it was not noted."""
         try:
             woken = await hints.take(self._world, webhook)
         except TemporaryError as error:
             # Polling finds what a lost hint would have told.
             log.warning("webhook_lost", delivery=webhook.delivery, error=str(error))
-            return
+            return False
         if woken:
             self._world.work.tell()
+        return True
 
     async def run(self) -> None:
         """Work until the process ends."""

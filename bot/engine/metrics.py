@@ -70,6 +70,9 @@ class Metrics:
         self._events = Gauge(
             "release_bot_events_age_seconds", "Age of the oldest undelivered event", registry=own
         )
+        self._dead = Gauge(
+            "release_bot_events_dead", "Events that were given up for a sink", registry=own
+        )
         self._github = Gauge(
             "release_bot_github_budget", "GitHub requests left this hour", registry=own
         )
@@ -120,6 +123,10 @@ class Metrics:
         self._cards.set(cards)
         self._mail.set(max(0.0, mail.total_seconds()))
         self._events.set(max(0.0, events.total_seconds()))
+
+    def show_dead(self, count: int) -> None:
+        """Take how many deliveries of events were given up."""
+        self._dead.set(count)
 
     def show_budget(self, left: int) -> None:
         """Take what GitHub last said."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.domain.hosting import current
 from bot.domain.polling import poll_interval
 from bot.errors import TemporaryError
 from bot.ports import Clock, Run, SourceHost
@@ -145,7 +146,7 @@ class Polling:
         arrive = heard is not None and (heard >= since or now - heard < HEARD)
         silent = not world.hears_github or (not arrive and now - since > SILENCE)
         base = limits.run_resync if arrive and not silent else limits.run_poll
-        interval = poll_interval(base, self._under_way(now), world.source.budget())
+        interval = poll_interval(base, self._under_way(now), current(world.source.budget(), now))
         board = self._boards.get(repository)
         slot = board.at + interval if board is not None else now
         return Pace(slot if slot > now else now + interval, interval, silent)

@@ -39,7 +39,6 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     a release that had started hands in the catalogue: it says how the platform is told of it.
     """
     await releases.update_row(session, after, due_at)
-    await tell_platform(session, before, after, catalog)
     await show_on_host(session, before, after, now)
     if after.ended and not before.ended:
         note_ending(session, after)
@@ -54,6 +53,9 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
             after=after.state.value,
             reason=after.reason.value if after.reason else None,
         )
+    # After the record's entry, whose chain lets one transaction at a time through: so the events of
+    # a service become visible in the order of their numbers.
+    await tell_platform(session, before, after, catalog)
     await say(session, after, lines, now)
     if looks_different(before, after) or lines:
         urgent = by is not None or after.state is not before.state

@@ -61,10 +61,10 @@ class Rollbacks(Deciding):
                 await releases.insert(session, rollback, self._key, self._now)
             except releases.UnderWayError:
                 raise refusals.under_way(undone) from None
-            await record.tell_platform(session, None, rollback, self._world.catalog())
             shown = [(r.id, r.asker.channel) for r in (rollback, undone)]
             await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
+            await record.tell_platform(session, None, rollback, self._world.catalog())
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)
             return await self._begun(session, lease, rollback, early)

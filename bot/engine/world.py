@@ -50,8 +50,10 @@ class Limits:
     """The longest that a try for an event waits."""
     event_tries: int = 300
     """Tries after which an event is dead for a sink: about a day of them."""
-    event_refusals: int = 5
-    """Refusals for good (4xx) in a row after which an event is dead for a sink."""
+    event_refusals: int = 7
+    """Refusals (4xx) in a row after which an event is dead for a sink: they take an hour."""
+    event_refused_pause: timedelta = timedelta(minutes=1)
+    """How long the first try again after a refusal waits; each further one twice as long."""
 
 
 class Wake:

@@ -105,6 +105,15 @@ async def oldest_open(session: AsyncSession) -> datetime | None:
     return moment
 
 
+async def count_dead(session: AsyncSession) -> int:
+    """Count the deliveries that were given up."""
+    found = await session.exec(
+        select(func.count()).select_from(DELIVERIES).where(DELIVERIES.c.dead_at.is_not(None))
+    )
+    count: int = found.one()
+    return count
+
+
 async def claim(
     session: AsyncSession,
     sink: str,

@@ -45,6 +45,7 @@ async def want(session: AsyncSession, release_id: str, repository: str, at: date
             index_elements=["release_id"],
             set_={
                 "wanted": HOST_VIEWS.c.wanted + 1,
+                "attempts": 0,
                 "due_at": _sooner(at),
             },
         )
@@ -66,10 +67,12 @@ async def want_superseded(
         .where(
             HOST_VIEWS.c.release_id.in_(older),
             HOST_VIEWS.c.deployment_id.is_not(None),
-            HOST_VIEWS.c.shown.startswith("success "),
+            # Its success may be on its way at this moment, and not noted yet.
+            or_(HOST_VIEWS.c.shown.is_(None), HOST_VIEWS.c.shown.not_like("inactive %")),
         )
         .values(
             wanted=HOST_VIEWS.c.wanted + 1,
+            attempts=0,
             due_at=_sooner(at),
         )
     )
@@ -182,7 +185,9 @@ async def sent(session: AsyncSession, row: Wanted) -> None:
 async def later(session: AsyncSession, row: Wanted, at: datetime, *, tried: bool) -> None:
     """Try again then; the claim ends. `tried`: something was asked of GitHub meanwhile."""
     attempts = row.attempts if tried else row.attempts - 1
-    await session.exec(_mine(row).values(due_at=at, lease_until=None, attempts=attempts))
+    # Who wished for a newer state meanwhile has set when it is due.
+    due = case((HOST_VIEWS.c.wanted > row.number, HOST_VIEWS.c.due_at), else_=at)
+    await session.exec(_mine(row).values(due_at=due, lease_until=None, attempts=attempts))
 
 
 async def superseded_by(session: AsyncSession, release: Release) -> str | None:

@@ -24,7 +24,7 @@ async def first_time(session: AsyncSession, webhook: Webhook, now: datetime) -> 
             body_hash=webhook.body_hash,
             delivery=webhook.delivery,
             at=now,
-            repository=webhook.repository,
+            repository=webhook.repository.lower() if webhook.repository else None,
             event=webhook.event,
         )
         .on_conflict_do_nothing()
@@ -41,7 +41,7 @@ async def last(session: AsyncSession, repository: str, event: str) -> datetime |
     """When the last webhook of that kind came from a repository."""
     found = await session.exec(
         select(func.max(WEBHOOKS.c.at)).where(
-            WEBHOOKS.c.repository == repository, WEBHOOKS.c.event == event
+            WEBHOOKS.c.repository == repository.lower(), WEBHOOKS.c.event == event
         )
     )
     moment: datetime | None = found.one()
@@ -49,7 +49,7 @@ async def last(session: AsyncSession, repository: str, event: str) -> datetime |
 
 
 async def arrivals(session: AsyncSession) -> dict[str, datetime]:
-    """When the last webhook came from each repository."""
+    """When the last webhook came from each repository, by its name in lower case."""
     found = await session.exec(
         select(WEBHOOKS.c.repository, func.max(WEBHOOKS.c.at))
         .where(WEBHOOKS.c.repository.is_not(None))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
-from bot.domain.hosting import CommitState, DeploymentState
+from bot.domain.hosting import OWN_CONTEXT, CommitState, DeploymentState
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.plans import Plan
 from bot.domain.releases import Release
@@ -96,7 +96,7 @@ def _plan(release: Release, plan: Plan, commit: str) -> PlanView:
     state, sentence = _plan_state(release, plan)
     return PlanView(
         commit=commit,
-        context=f"release-bot/{release.environment}/{release.service}",
+        context=f"{OWN_CONTEXT}{release.environment}/{release.service}",
         state=state,
         description=_cut(sentence, release.id),
     )

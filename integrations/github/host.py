@@ -8,7 +8,7 @@ from urllib.parse import quote
 from github.Requester import Requester
 
 from bot.domain.facts import CheckRun, Diff, Scan, Tag
-from bot.domain.hosting import Budget
+from bot.domain.hosting import OWN_CONTEXT, Budget
 from bot.domain.versions import Version, VersionError
 from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentError
 from bot.ports import Checkup, Run, TestCounts
@@ -127,8 +127,10 @@ class GitHubHost(Deployments, References):
         rows = await self._pool.pages(
             f"{base}/check-runs", "check_runs", MOST_ROWS, filter="latest"
         )
-        status = await self._pool.get(f"{base}/status", per_page=100)
-        found = {s["context"]: _from_status(s) for s in status.get("statuses") or ()}
+        statuses = await self._pool.pages(f"{base}/status", "statuses", MOST_ROWS)
+        # The bot's own are of plans, and no check of anything.
+        others = (s for s in statuses if not s["context"].startswith(OWN_CONTEXT))
+        found = {s["context"]: _from_status(s) for s in others}
         for row in sorted(rows, key=lambda r: (r.get("started_at") or "", r["id"])):
             found[row["name"]] = CheckRun(
                 name=row["name"],

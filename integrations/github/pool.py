@@ -8,9 +8,10 @@ import asyncio
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -116,11 +117,25 @@ class Pool:
     def _ask(
         self, api: Requester, verb: str, path: str, query: dict[str, Any], body: Json
     ) -> tuple[dict[str, str], Json]:
-        headers, data = api.requestJsonAndCheck(verb, path, query, input=body)
-        left, limit = headers.get("x-ratelimit-remaining"), headers.get("x-ratelimit-limit")
-        if left is not None and limit is not None:
-            self.budget = Budget(limit=int(limit), remaining=int(left))
+        try:
+            headers, data = api.requestJsonAndCheck(verb, path, query, input=body)
+        except GithubException as error:
+            self._note_budget(error.headers or {})
+            raise
+        self._note_budget(headers)
         return headers, data
+
+    def _note_budget(self, given: Mapping[str, Any]) -> None:
+        """Note what an answer tells of the hour; an answer of an earlier hour came late."""
+        headers = {key.lower(): value for key, value in given.items()}
+        left, limit = headers.get("x-ratelimit-remaining"), headers.get("x-ratelimit-limit")
+        if left is None or limit is None:
+            return
+        reset = headers.get("x-ratelimit-reset")
+        resets_at = datetime.fromtimestamp(int(reset), UTC) if reset else None
+        before = self.budget.resets_at if self.budget else None
+        if before is None or resets_at is None or resets_at >= before:
+            self.budget = Budget(limit=int(limit), remaining=int(left), resets_at=resets_at)
 
     async def call(
         self,

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ Json = dict[str, Any]
 
 log = structlog.get_logger()
 
+SIGNATURE = re.compile("sha256=[0-9a-f]{64}")
+
 LARGEST = 25 * 2**20
 """Bytes of a payload; GitHub sends no more (docs: webhook events and payloads)."""
 
@@ -23,10 +26,12 @@ def webhook_route(secret: str, intake: Intake) -> web.RouteDef:
     """Make the route. Without a secret there must be none: then nobody calls this."""
 
     async def receive(request: web.Request) -> web.Response:
-        body = await _body(request)
+        signature = request.headers.get("X-Hub-Signature-256", "")
+        # What bears no signature at all is not worth reading.
+        body = await _body(request) if SIGNATURE.fullmatch(signature) else b""
         if body is None:
             return web.json_response({"error": "the body is too large"}, status=413)
-        if not signed(secret, body, request.headers.get("X-Hub-Signature-256", "")):
+        if not signed(secret, body, signature):
             log.warning("webhook_forged", remote=request.remote)
             return web.json_response({"error": "the signature is wrong"}, status=401)
         return await _take(request, body, intake)
@@ -67,7 +72,9 @@ async def _take(request: web.Request, body: bytes, intake: Intake) -> web.Respon
     delivery = request.headers.get("X-GitHub-Delivery", "")
     digest = hashlib.sha256(body).hexdigest()
     webhook = Webhook(delivery=delivery, body_hash=digest, event=event, **told)
-    await intake.hint(webhook)
+    if not await intake.hint(webhook):
+        # GitHub shows it as failed, and can send it again.
+        return web.json_response({"error": "it could not be stored"}, status=503)
     return web.json_response({"ok": True}, status=202)
 
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from bot.app import Outside
-from bot.engine.host_view import HostViews
+from bot.engine.host_view import MOST_TRIES, HostViews
+from bot.store.tables import HOST_VIEWS
 from integrations.simulated.kubernetes import Behaviour
 from integrations.simulated.server import Fault, FaultKind
 from tests.scenarios.conftest import Given
@@ -280,10 +282,49 @@ async def test_with_little_of_the_hour_left_gates_and_runs_go_first(bot: Bot) ->
     release = await approved(bot)
     await ends(bot, "succeeded", release)
     assert (shown(bot), plans(bot)) == ([], [])
+    # Nobody asks GitHub meanwhile: that the hour is over is known by the clock.
     bot.world.github.budget["remaining"] = 4000
-    await bot.says("/release plan payments v2.1.0 prod")
-    await bot.passes(timedelta(minutes=10))
+    await bot.passes(timedelta(minutes=75))
     assert shown(bot) == [["success"]]
+
+
+async def test_one_lost_answer_days_later_leaves_no_older_one_active(bot: Bot) -> None:
+    for tag in ("v2.2.0", "v2.3.0"):
+        bot.world.github.seed_release(REPO, tag)
+    await bot.says("/release payments v2.2.0 stage")
+    await bot.until("succeeded")
+    await bot.passes(timedelta(days=2))
+    await bot.says("/release payments v2.3.0 stage")
+    await bot.until("succeeded")
+    path = r"/deployments/\d+/statuses$"
+    bot.world.github.fail(Fault("status", path=path, method="POST", status=502, times=2))
+    await bot.passes(timedelta(hours=3))
+    assert [states[-1] for states in shown(bot)] == ["inactive", "success"]
+
+
+async def test_a_deployment_that_somebody_deleted_is_nobody_elses_business(bot: Bot) -> None:
+    release = await approved(bot)
+    await bot.until(lambda r: r.progress.weight >= 25, release)
+    await bot.passes(SOON)
+    bot.world.github.repository(REPO).deployments.clear()
+    with capture_logs() as logged:
+        await ends(bot, "succeeded", release)
+        await ends(bot, "succeeded", await approved(bot, "orders"))
+        await bot.passes(timedelta(minutes=10))
+    assert not [row for row in logged if row["event"] == "view_not_allowed"]
+    assert "success" in [states[-1] for states in shown(bot)]
+
+
+async def test_after_many_tries_it_is_given_up_and_said(bot: Bot) -> None:
+    release = await approved(bot)
+    bot.world.github.fail(Fault("status", path="/deployments", times=None, status=502))
+    with capture_logs() as logged:
+        await bot.until("succeeded", release)
+        async with bot.app.store.write() as session:
+            await session.exec(update(HOST_VIEWS).values(attempts=MOST_TRIES - 1))
+        await bot.passes(timedelta(minutes=10))
+    given_up = [row for row in logged if row["event"] == "view_given_up"]
+    assert [row["release"] for row in given_up] == [release]
 
 
 async def test_a_moved_tag_is_shown_on_its_new_commit(given: Given) -> None:

@@ -1,6 +1,7 @@
 """What /metrics says of a whole conversation: endings, gates, steps, calls, takeovers, lags."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
@@ -12,7 +13,7 @@ from integrations.simulated.kubernetes import Behaviour
 from integrations.simulated.server import Fault
 from integrations.simulated.sink import SimulatedSink
 from tests.scenarios.telling import Make, approved
-from tests.tester import BEN, DAN, Bot
+from tests.tester import BEN, DAN, QUICK, Bot
 
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 MOST_SERIES = 1500
@@ -91,8 +92,19 @@ async def test_the_ages_of_what_waits(make: Make, sink: SimulatedSink) -> None:
     assert seen["release_bot_events_age_seconds"] == pytest.approx(since, abs=0.1)
     assert seen["release_bot_outbox_age_seconds"] > 10
     assert seen["release_bot_cards_unsent"] == 1
+    assert seen["release_bot_events_dead"] == 0
     sink.heal()
     bot.world.slack.heal()
+
+
+async def test_what_was_given_up_shows_until_it_is_sent_again(
+    make: Make, sink: SimulatedSink
+) -> None:
+    bot = await make({"platform": sink}, limits=replace(QUICK, event_refusals=1))
+    sink.fail(Fault("status", status=410, times=1))
+    await approved(bot)
+    await bot.until("succeeded")
+    assert (await read(bot))["release_bot_events_dead"] == 1
 
 
 async def test_what_is_not_stored_is_not_counted(bot: Bot) -> None:
