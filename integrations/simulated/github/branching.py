@@ -37,6 +37,7 @@ class Branching:
         self._now = now
         self._find = find
         self._known: dict[str, _Known] = {}
+        self._meanwhile: list[Callable[[], object]] = []
 
     def routes(self) -> list[tuple[str, str, Any]]:
         """Paths of the real API."""
@@ -66,7 +67,20 @@ class Branching:
         pull = known.pulls[number]
         pull.closed_at, pull.merged = self._now(), merge
         if delete:
-            known.branches.pop(pull.branch, None)
+            self.delete(name, pull.branch)
+
+    def delete(self, name: str, branch: str) -> None:
+        """Delete a branch."""
+        self._of(name).branches.pop(branch, None)
+
+    def meanwhile(self, act: Callable[[], object]) -> None:
+        """Do that once, right after the next page of branches or tags was made."""
+        self._meanwhile.append(act)
+
+    def _then(self, made: list[Object]) -> list[Object]:
+        if self._meanwhile:
+            self._meanwhile.pop(0)()
+        return made
 
     def _of(self, name: str) -> _Known:
         return self._known.setdefault(name, _Known())
@@ -76,7 +90,7 @@ class Branching:
     async def _branches(self, request: web.Request) -> list[Object]:
         repo = self._find(request)
         names = sorted({repo.default_branch, *self._of(repo.name).branches})
-        return [_branch(repo, name) for name in page(request, names)]
+        return self._then([_branch(repo, name) for name in page(request, names)])
 
     async def _pulls(self, request: web.Request) -> list[Object]:
         repo = self._find(request)
@@ -90,7 +104,7 @@ class Branching:
     async def _tags(self, request: web.Request) -> list[Object]:
         repo = self._find(request)
         names = sorted(repo.tags, reverse=True)
-        return [_tag(repo, name) for name in page(request, names)]
+        return self._then([_tag(repo, name) for name in page(request, names)])
 
 
 def _branch(repo: Repository, name: str) -> Object:

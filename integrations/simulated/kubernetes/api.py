@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from aiohttp import web
@@ -116,12 +117,14 @@ class SimulatedKubernetes(SimulatedServer):
         self.check_allowed("watch", "pods", namespace)
         since = (namespace, request.query.get("resourceVersion", ""))
         response = await _stream(request)
-        seen = self._pods_listed.get(since) or self._pod_states(namespace)
+        seen = self._pods_listed.get(since)
         async for _ in _until_timeout(request, PODS_LOOK):
+            now = self.cluster.now()
             found = {pod.name: (owner, pod) for owner, pod in self.cluster.pods(namespace, None)}
-            states = self._pod_states(namespace)
-            for name in states.keys() | seen.keys():
-                if states.get(name) == seen.get(name):
+            states = {name: self.cluster.health(pod, now) for name, (_, pod) in found.items()}
+            before = states if seen is None else seen
+            for name in states.keys() | before.keys():
+                if states.get(name) == before.get(name):
                     continue
                 event = "MODIFIED" if name in states else "DELETED"
                 item: Object = {"metadata": {"name": name, "namespace": namespace}}
@@ -132,16 +135,12 @@ class SimulatedKubernetes(SimulatedServer):
             seen = states
         return response
 
-    def _pod_states(self, namespace: str) -> dict[str, Health]:
-        now = self.cluster.now()
-        pods = self.cluster.pods(namespace, None)
-        return {pod.name: self.cluster.health(pod, now) for _, pod in pods}
-
     def _remember_pods(self, namespace: str) -> None:
         """Keep what a list of all was of, for a watch that goes on from there."""
-        key = (namespace, str(self.cluster.objects.version))
+        key, now = (namespace, str(self.cluster.objects.version)), self.cluster.now()
         if key not in self._pods_listed:
-            self._pods_listed[key] = self._pod_states(namespace)
+            pods = self.cluster.pods(namespace, None)
+            self._pods_listed[key] = {pod.name: self.cluster.health(pod, now) for _, pod in pods}
         while len(self._pods_listed) > LISTS_KEPT:
             del self._pods_listed[next(iter(self._pods_listed))]
 
@@ -245,12 +244,11 @@ async def _stream(request: web.Request) -> web.StreamResponse:
 
 
 async def _until_timeout(request: web.Request, pause: float) -> AsyncIterator[None]:
-    """Take turns until the watch's own time is over."""
-    left = float(request.query.get("timeoutSeconds", "30"))
-    while left > 0:
+    """Take turns until the watch's own time is over; a turn has a fifth of it at the most."""
+    end = monotonic() + float(request.query.get("timeoutSeconds", "30"))
+    while (began := monotonic()) < end:
         yield
-        await asyncio.sleep(pause)
-        left -= pause
+        await asyncio.sleep(max(pause, 4 * (monotonic() - began)))
 
 
 async def _event(response: web.StreamResponse, kind: str, item: Object) -> None:
