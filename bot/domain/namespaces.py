@@ -205,7 +205,7 @@ def _passing(knowing: Knowing, one: Namespace, match: re.Match[str] | None) -> P
         owner_known=owner in knowing.people,
         branch=_words(marks.get(keys.branch)) or parts.get("branch"),
         number=int(number) if re.fullmatch(r"[0-9]{1,9}", number) else None,
-        repository=_repository(marks.get(keys.repository)) or rules.repository,
+        repository=_repository(marks.get(keys.repository), rules.repository),
         expires_at=_moment(marks.get(keys.expires)),
     )
 
@@ -232,6 +232,11 @@ def _words(text: str | None) -> str | None:
     return kept[:LONGEST_MARK].strip() or None
 
 
-def _repository(text: str | None) -> str | None:
-    """Take a repository's name, and nothing else that a mark may hold."""
-    return text if text and re.fullmatch(REPOSITORY, text) else None
+def _repository(text: str | None, usual: str | None) -> str | None:
+    """Take a repository's name, and nothing else that a mark may hold.
+
+    A mark that is none means another repository than the usual one, and which is not known.
+    """
+    if not text:
+        return usual
+    return text if re.fullmatch(REPOSITORY, text) else None

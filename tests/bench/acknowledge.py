@@ -19,6 +19,10 @@ BETWEEN_SECONDS = 0.06
 """Between two commands: people do not type faster, and each finds nobody at work on the last."""
 
 CLIENTS, ROUNDS_OF_EACH = 32, 20
+DOES_NOTHING = 10
+"""How much longer 32 people at once may wait than for the peer, which stores nothing and does
+nothing after its ack: here each command is stored, worked off and answered meanwhile."""
+
 SERVICES = 5000
 
 
@@ -47,7 +51,7 @@ async def measure(folder: Path) -> list[Figure]:
         Figure(f"acknowledge with {CLIENTS} clients p99, ms", quantile(crowd, 0.99), 1000),
         _ratio(
             f"acknowledge with {CLIENTS} clients p50 / Bolt at its defaults",
-            *(crowd, peers_crowd, 0.5, 1),
+            *(crowd, peers_crowd, 0.5, DOES_NOTHING),
         ),
         _ratio(
             f"acknowledge p50 with {SERVICES:,} services / with a few",

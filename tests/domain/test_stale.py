@@ -314,13 +314,15 @@ def test_moments_at_the_ends_of_time(text: str, year: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["https://github.com/a/b", "a/b#", "a/b/c", "a b/c", "../x", "a/", "", "-a/b"]
+    "text", ["https://github.com/a/b", "a/b#", "a/b/c", "a b/c", "../x", "a/", "-a/b"]
 )
 def test_a_repository_that_is_none_tells_nothing(text: str) -> None:
     rules = Ephemeral(pattern="pr-{number}-{branch}", repository=REPO)
     space = Namespace(name="pr-7-x", created_at=NOW, marks={"release-bot/repository": text})
     (one,) = known(rules, space)
-    assert one.repository == REPO
+    assert one.repository is None
+    (usual,) = known(rules, space.model_copy(update={"marks": {"release-bot/repository": ""}}))
+    assert usual.repository == REPO
 
 
 def test_the_later_end_counts() -> None:
