@@ -102,7 +102,7 @@ def _judged(stored: str | None, known: tuple[str, ...]) -> Finding:
     if stored in known:
         remedy = "Run `release-bot migrate`; serve does it too when it starts."
         return _bad(f"Its schema is {stored}, and this version needs {newest}.", remedy)
-    remedy = "Install the version that made it, or go back to a backup from before."
+    remedy = "Install the version that made it; this one goes on only for the time of a rollout."
     return _bad(f"Its schema is {stored}, which only a newer version knows.", remedy)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, text
 import migrations
 from bot.errors import StoreError
 from bot.store.session import Store
+
+log = structlog.get_logger()
 
 _LOCK = 7_266_354
 """Any number, the same for every process: PostgreSQL's advisory lock for the migration."""
@@ -59,9 +62,19 @@ async def _upgrade(store: Store) -> None:
 
 
 def _to_head(connection: Connection) -> None:
-    """Run what is missing. Alembic's own way to find out that nothing is takes much longer."""
-    made = config(connection)
-    if _stored(connection) != ScriptDirectory.from_config(made).get_current_head():
+    """Run what is missing. Alembic's own way to find out that nothing is takes much longer.
+
+    A schema that only a newer version knows is left: migrations only add for one version, so that
+    the one before works on it, beside the newer one or after it was taken back.
+    """
+    made, stored = config(connection), _stored(connection)
+    scripts = ScriptDirectory.from_config(made)
+    newest = scripts.get_current_head()
+    if stored is not None and stored not in {
+        script.revision for script in scripts.walk_revisions()
+    }:
+        log.warning("schema_newer", stored=stored, newest_known=newest)
+    elif stored != newest:
         command.upgrade(made, "head")
 
 

@@ -34,7 +34,6 @@ def upgrade() -> None:
         sa.Column("service", sa.String(), nullable=False),
         sa.Column("due_at", MOMENT, nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("refusals", sa.Integer(), nullable=False),
         sa.Column("lease_until", MOMENT, nullable=True),
         sa.Column("delivered_at", MOMENT, nullable=True),
         sa.Column("dead_at", MOMENT, nullable=True),
@@ -42,13 +41,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", "sink"),
     )
     op.create_index("ix_deliveries_due", "deliveries", ["due_at"])
-    op.create_index(
-        "ix_deliveries_order",
-        "deliveries",
-        ["sink", "service", "seq"],
-        sqlite_where=sa.text("due_at IS NOT NULL"),
-        postgresql_where=sa.text("due_at IS NOT NULL"),
-    )
+    op.create_index("ix_deliveries_order", "deliveries", ["sink", "service", "seq"])
     op.create_table(
         "host_views",
         sa.Column("release_id", sa.String(), nullable=False),
@@ -84,20 +77,11 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
-    op.add_column("webhooks", sa.Column("repository", sa.String(), nullable=True))
-    op.add_column("webhooks", sa.Column("event", sa.String(), nullable=True))
-    op.create_index("ix_webhooks_delivery", "webhooks", ["delivery"])
-    op.create_index("ix_webhooks_repository", "webhooks", ["repository", "event", "at"])
     op.create_index("ix_outbox_release", "outbox", ["release_id", "kind", "due_at"])
 
 
 def downgrade() -> None:
     """Contract."""
     op.drop_index("ix_outbox_release", "outbox")
-    op.drop_index("ix_webhooks_repository", "webhooks")
-    op.drop_index("ix_webhooks_delivery", "webhooks")
-    with op.batch_alter_table("webhooks") as table:
-        table.drop_column("event")
-        table.drop_column("repository")
-    for name in ("duties", "namespaces", "host_views", "deliveries", "events"):
-        op.drop_table(name)
+    for table in ("duties", "namespaces", "host_views", "deliveries", "events"):
+        op.drop_table(table)

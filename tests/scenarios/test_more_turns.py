@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from bot.engine.world import Wake
 from bot.errors import StaleLeaseError, StoreError
@@ -398,3 +400,13 @@ async def test_the_loops_do_it_all_by_themselves(tmp_path: Path) -> None:
 def test_the_way_that_providers_write_encryption_is_understood() -> None:
     written = async_url("postgresql://u:p%40ss@h:5432/d?sslmode=require")
     assert written == "postgresql+asyncpg://u:p%40ss@h:5432/d?ssl=require"
+
+
+async def test_the_version_before_works_on_a_newer_schema(bot: Bot) -> None:
+    async with bot.app.store.write() as session:
+        await session.exec(text("UPDATE alembic_version SET version_num = '9999'"))  # type: ignore[call-overload]
+    with capture_logs() as logged:
+        await bot.crashes_and_restarts()
+    assert [row["stored"] for row in logged if row["event"] == "schema_newer"] == ["9999"]
+    await bot.says("/release payments v2.1.0 prod")
+    await bot.until("awaiting_approval")
