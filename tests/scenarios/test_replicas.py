@@ -15,8 +15,9 @@ from bot.ports import Invocation
 from bot.store import inbox, targets
 from bot.store.migrate import migrate
 from bot.store.session import Store
-from bot.store.tables import EnvironmentRow, InboxRow
+from bot.store.tables import EnvironmentRow, InboxRow, ReleaseRow, TargetRow
 from integrations.clock import ServerClock
+from integrations.simulated.server import Fault
 from tests.conftest import fresh_database
 from tests.tester import BEN, CHANNEL, Bot, World
 
@@ -47,6 +48,58 @@ async def test_one_takes_the_command_and_the_other_carries_it_out(pair: tuple[Bo
     await second.until("succeeded", release)
     assert second.live("payments") == "green"
     assert len(world.github.dispatches) == 2
+
+
+async def held(bot: Bot) -> int:
+    """Count the leases on targets and releases that nobody else could claim now."""
+    async with bot.app.store.read() as session:
+        rows = [await session.exec(select(row.lease_until)) for row in (TargetRow, ReleaseRow)]
+    now = bot.world.clock.real()
+    return sum(until is not None and until > now for found in rows for until in found.all())
+
+
+async def test_a_release_that_only_waits_is_nobodys_and_any_replica_moves_it_on(
+    pair: tuple[Bot, Bot],
+) -> None:
+    first, second = pair
+    world = first.world
+    world.slack.app.url = f"{first.app.url}/slack/events"
+    await first.says("/release payments v2.1.0 prod")
+    release = (await first.until("awaiting_approval")).id
+    assert await held(first) == 0
+    await first.clicks("Approve", by=BEN)
+    # While its run is under way, and while it bakes: whoever holds it now dies.
+    await first.until(lambda r: r.progress.weight == 100, release)
+    assert await held(first) == 0
+    due = (await second._due()).release
+    assert due is not None
+    await world.clock.advance_to(max(due, world.clock.now()))
+    assert await second.app.reconciler.start_due() == 1
+    await second.app.reconciler.settle()
+    await second.until("succeeded", release)
+
+
+async def test_told_to_end_it_gives_its_lease_back_in_the_middle_of_a_release(
+    pair: tuple[Bot, Bot],
+) -> None:
+    first, second = pair
+    world = first.world
+    world.slack.app.url = f"{first.app.url}/slack/events"
+    await first.says("/release payments v2.1.0 prod")
+    release = (await first.until("awaiting_approval")).id
+    world.kubernetes.fail(Fault("slow", path="/deployments/", times=1, seconds=1.0))
+    await first.clicks("Approve", by=BEN, settle=False)
+    await first.app.inbox.start_due()
+    await first.app.inbox.settle()
+    assert await first.app.reconciler.start_due() == 1
+    async with asyncio.timeout(60):
+        while not await held(first):  # noqa: ASYNC110 - a row rings no bell
+            await asyncio.sleep(0.01)
+    await first.app.reconciler.stop()
+    assert await held(second) == 0
+    world.slack.app.url = f"{second.app.url}/slack/events"
+    await second.until("succeeded", release)
+    assert second.live("payments") == "green"
 
 
 async def test_only_one_of_them_speaks_in_slack(pair: tuple[Bot, Bot]) -> None:
