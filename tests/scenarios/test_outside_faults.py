@@ -1,5 +1,6 @@
 """GitHub, Kubernetes or Slack in trouble: it waits, says so, goes on; nothing is done twice."""
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -208,9 +209,11 @@ async def test_no_channel_gets_more_than_one_message_a_second(bot: Bot) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 async def test_forty_releases_talk_while_slack_limits_them_for_five_minutes(
-    world: World, database: str, tmp_path: Path
+    world: World, migrated_file: Path, tmp_path: Path
 ) -> None:
+    database = f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'bot.db')}"
     names = named("svc", 40)
     seed_staging(world, names)
     bot = await Bot(world, database, tmp_path, catalog=with_services(CATALOG, names)).start()
