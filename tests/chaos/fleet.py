@@ -83,7 +83,13 @@ class Fleet:
         trouble = asyncio.create_task(self._trouble())
         try:
             async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(*(self._owner_of(name) for name in self.names))
+                owners = asyncio.gather(*(self._owner_of(name) for name in self.names))
+                # Bad luck never ends by itself: where it broke, nobody need wait for the releases.
+                both: tuple[asyncio.Future[Any], ...] = (owners, trouble)
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if trouble.done():
+                    await trouble
+                await owners
         finally:
             trouble.cancel()
             await asyncio.gather(trouble, return_exceptions=True)
