@@ -115,14 +115,16 @@ class App:
         self.reconciler = Reconciler(self.world)
         self.inbox = Inbox(self.world, router.handle, self.reconciler.take_up)
         self.outbox = Outbox(self.world)
-        self.events, self.host_views = (
-            EventPost(self.world, self.outside.events),
-            HostViews(self.world),
-        )
+        self.events = EventPost(self.world, self.outside.events)
+        self.host_views = HostViews(self.world)
         self.health = ProcessHealth(self.world, lambda: self.github.remaining)
         self.scheduler = Scheduler()
         self._receiver = self._slack_receiver()
         self.socket = self._slack_socket()
+        self._at_rest()
+
+    def _at_rest(self) -> None:
+        """Nothing runs yet, and nobody listens."""
         self._tasks: list[asyncio.Task[None]] = []
         self._loops: list[asyncio.Task[None]] = []
         self._sockets: list[asyncio.Task[None]] = []

@@ -34,11 +34,15 @@ Look = Callable[[], Awaitable[Checkup]]
 
 
 async def examine(
-    settings: Settings, looks: Mapping[str, Look], arrivals: Mapping[str, datetime], now: datetime
+    settings: Settings,
+    looks: Mapping[str, Look],
+    arrivals: Mapping[str, datetime],
+    now: datetime,
+    seconds: float = SECONDS,
 ) -> list[Finding]:
     """Look at all of it. `arrivals`: when the last webhook of each repository came."""
     names = list(looks)
-    seen = await asyncio.gather(*(_within(name, looks[name]) for name in names))
+    seen = await asyncio.gather(*(_within(name, looks[name], seconds) for name in names))
     found = [*of_settings(settings), *(f for checkup in seen for f in checkup.findings)]
     found += of_clocks(
         {n: c.ahead for n, c in zip(names, seen, strict=True) if c.ahead is not None}
@@ -49,13 +53,13 @@ async def examine(
     return found
 
 
-async def _within(name: str, look: Look) -> Checkup:
+async def _within(name: str, look: Look, seconds: float) -> Checkup:
     """Give one system its time. Whatever ails it is a finding, and none of the others' business."""
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             return await look()
     except TimeoutError:
-        said = f"It gave no whole answer within {SECONDS:g} s."
+        said = f"It gave no whole answer within {seconds:g} s."
         return _only(_bad(name, said, "Run this again; look at the network if it stays so."))
     except (TemporaryError, PermanentError) as error:
         return _only(_bad(name, f"{error}.", "Run this again in a minute."))

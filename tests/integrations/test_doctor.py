@@ -27,6 +27,7 @@ from integrations.simulated.kubernetes import seeding
 from integrations.simulated.server import Fault
 from tests.conftest import fresh_database
 from tests.tester import CATALOG, CHANNEL, REPO, World, parsed
+from tests.virtual import START
 
 
 @dataclass
@@ -669,9 +670,7 @@ def test_settings_that_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ]
 
 
-async def test_a_part_that_breaks_or_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "SECONDS", 0.05)
-
+async def test_a_part_that_breaks_or_hangs_is_a_finding() -> None:
     async def breaks() -> Checkup:
         raise ValueError("a secret")
 
@@ -680,7 +679,7 @@ async def test_a_part_that_breaks_or_hangs_is_a_finding(monkeypatch: pytest.Monk
         return Checkup()
 
     settings = Settings(slack_bot_token="x", slack_app_token="y", github_token="t")
-    found = await doctor.examine(settings, {"A": breaks, "B": hangs}, {}, None)
+    found = await doctor.examine(settings, {"A": breaks, "B": hangs}, {}, START, 0.05)
     assert [(f.good, f.sentence) for f in found[1:]] == [
         (False, "It can't be examined: ValueError."),
         (False, "It gave no whole answer within 0.05 s."),

@@ -13,7 +13,7 @@ from bot.engine.duties import Duty
 from bot.errors import StaleLeaseError
 from bot.ports import Invocation
 from bot.store import inbox, targets
-from bot.store.migrate import migrate
+from bot.store.migrate import migrate, standing
 from bot.store.session import Store
 from bot.store.tables import EnvironmentRow, InboxRow, ReleaseRow, TargetRow
 from integrations.clock import ServerClock
@@ -148,6 +148,8 @@ async def test_two_that_start_at_once_migrate_once(postgres: Any) -> None:
     stores = [Store(database) for _ in range(2)]
     await asyncio.gather(*(migrate(store) for store in stores))
     for store in stores:
+        stored, known = await standing(store)
+        assert stored == known[0]
         await store.close()
 
 
