@@ -19,8 +19,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from watchfiles import awatch
 
-from bot.domain import catalog as models
-from bot.domain.catalog import Catalog, Problem, merge_defaults
+from bot.domain.catalog import Catalog, merge_defaults
+from bot.domain.catalog_checks import Problem, check
 
 log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ def parse_catalog(text: str, name: str = "catalog.yaml") -> Loaded:
         catalog = Catalog.model_validate(merge_defaults(raw))
     except ValidationError as error:
         raise CatalogError(name, _explained(error, reader)) from error
-    found = [_placed(problem, reader) for problem in models.check(catalog)]
+    found = [_placed(problem, reader) for problem in check(catalog)]
     errors = [p for p in found if p.severity == "error"]
     if errors:
         raise CatalogError(name, errors)

@@ -207,7 +207,7 @@ def wrong_names(
     roles: Collection[str],
     channels: Collection[str],
 ) -> Iterator[Wrong]:
-    """Find names that the rest of the catalogue doesn't know. For `catalog.check`."""
+    """Find names that the rest of the catalogue doesn't know. For `catalog_checks`."""
     if ephemeral is not None:
         for at, cluster in enumerate(ephemeral.clusters):
             if cluster not in clusters:

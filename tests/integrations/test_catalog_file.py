@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.catalog import find_cycle
+from bot.domain.catalog_checks import find_cycle
 from bot.domain.catalog_changes import differences
 from integrations import catalog_file
 from integrations.catalog_file import CatalogError, json_schema, parse_catalog, read_text

@@ -1,0 +1,142 @@
+"""What no single entry of the catalogue shows: unknown names, double aliases, cycles, odd tiers.
+
+Called by `integrations.catalog_file` once the models of `catalog` hold.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from bot.domain.catalog import BUILT_STRATEGIES, SPECIAL_RIGHTS, Catalog
+from bot.domain.environments import wrong_names
+from bot.domain.value import Value
+
+
+class Problem(Value):
+    """Something wrong in the catalogue; `path` leads to it, key by key."""
+
+    path: tuple[str | int, ...]
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+
+def check(catalog: Catalog) -> list[Problem]:
+    """Find what no single entry shows: unknown names, double aliases, cycles, odd tiers."""
+    return [
+        *_check_environments(catalog),
+        *_check_groups(catalog),
+        *(p for name in catalog.services for p in _check_service(catalog, name)),
+        *_check_cycles(catalog),
+        *_check_passing(catalog),
+    ]
+
+
+def _check_environments(catalog: Catalog) -> Iterable[Problem]:
+    seen: dict[str, str] = dict.fromkeys(catalog.environments, "an environment")
+    for name, env in catalog.environments.items():
+        path = ("environments", name)
+        for alias in env.aliases:
+            if alias in seen:
+                yield Problem(path=(*path, "aliases"), message=f"{alias} is {seen[alias]} already")
+            seen[alias] = f"an alias of {name}"
+        if env.after is not None and env.after not in catalog.environments:
+            yield Problem(path=(*path, "after"), message=f"there is no environment {env.after}")
+        if env.policy not in catalog.policies:
+            yield Problem(path=(*path, "policy"), message=f"there is no policy {env.policy}")
+        yield from _check_roles(catalog, name)
+    yield from _check_order(catalog)
+
+
+def _check_passing(catalog: Catalog) -> Iterable[Problem]:
+    clusters = {env.cluster for env in catalog.environments.values()}
+    known = (clusters, {*catalog.roles, *SPECIAL_RIGHTS}, catalog.slack.channels)
+    for path, message, severity in wrong_names(catalog.ephemeral, catalog.reports, *known):
+        yield Problem(path=path, message=message, severity=severity)
+
+
+def _check_roles(catalog: Catalog, name: str) -> Iterable[Problem]:
+    env = catalog.environments[name]
+    lists = {("rights", right): roles for right, roles in env.rights}
+    lists["approvals", "from"] = env.approvals.roles
+    for path, roles in lists.items():
+        for role in roles:
+            if role not in catalog.roles and role not in SPECIAL_RIGHTS:
+                message = f"there is no role {role}"
+                yield Problem(path=("environments", name, *path), message=message)
+    if env.approvals.count and not (env.approvals.roles or env.rights.approve):
+        message = "nobody could approve: name roles in approvals.from or rights.approve"
+        yield Problem(path=("environments", name, "approvals"), message=message)
+
+
+def _check_order(catalog: Catalog) -> Iterable[Problem]:
+    for name in catalog.environments:
+        seen, at = {name}, catalog.environments[name].after
+        while at is not None and at in catalog.environments:
+            if at in seen:
+                message = f"{name} comes after itself"
+                yield Problem(path=("environments", name, "after"), message=message)
+                break
+            seen.add(at)
+            at = catalog.environments[at].after
+
+
+def _check_groups(catalog: Catalog) -> Iterable[Problem]:
+    for role, group in catalog.roles.items():
+        if role in SPECIAL_RIGHTS:
+            yield Problem(path=("roles", role), message=f"{role} has a meaning of its own")
+        if not (group.users or group.usergroups):
+            message = f"nobody has the role {role}"
+            yield Problem(path=("roles", role), message=message, severity="warning")
+
+
+def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
+    service = catalog.services[name]
+    path = ("services", name)
+    if service.tier not in catalog.tiers:
+        yield Problem(path=(*path, "tier"), message=f"there is no tier {service.tier}")
+    if service.strategy.kind not in BUILT_STRATEGIES:
+        message = f"strategy {service.strategy.kind} isn't built yet; blue-green is"
+        yield Problem(path=(*path, "strategy", "kind"), message=message)
+    for env in service.environments or ():
+        if env not in catalog.environments:
+            yield Problem(path=(*path, "environments"), message=f"there is no environment {env}")
+    for needed in service.depends_on:
+        yield from _check_dependency(catalog, name, needed)
+
+
+def _check_dependency(catalog: Catalog, name: str, needed: str) -> Iterable[Problem]:
+    path = ("services", name, "depends_on", needed)
+    other = catalog.services.get(needed)
+    if other is None:
+        yield Problem(path=path, message=f"there is no service {needed}")
+        return
+    tiers, own = catalog.tiers, catalog.services[name].tier
+    if own in tiers and other.tier in tiers and tiers.index(other.tier) > tiers.index(own):
+        message = f"{needed} is of a later tier ({other.tier}) than {name} ({own})"
+        yield Problem(path=path, message=message, severity="warning")
+
+
+def _check_cycles(catalog: Catalog) -> Iterable[Problem]:
+    cycle = find_cycle({n: tuple(s.depends_on) for n, s in catalog.services.items()})
+    if cycle:
+        message = "services depend on one another in a circle: " + " → ".join(cycle)
+        yield Problem(path=("services", cycle[0], "depends_on"), message=message)
+
+
+def find_cycle(edges: Mapping[str, Iterable[str]]) -> list[str]:
+    """Find one cycle as names with the first repeated at the end, or nothing."""
+    done: set[str] = set()
+    for start in edges:
+        # An explicit stack: a chain of thousands would outgrow the interpreter's own.
+        trail: list[str] = []
+        stack: list[tuple[str, bool]] = [(start, False)]
+        while stack:
+            node, leaving = stack.pop()
+            if leaving:
+                done.add(trail.pop())
+            elif node in trail:
+                return [*trail[trail.index(node) :], node]
+            elif node not in done:
+                trail.append(node)
+                stack.append((node, True))
+                stack.extend((needed, False) for needed in edges.get(node, ()))
+    return []
