@@ -1,17 +1,18 @@
 """What the bot needs of the outside, as Protocols; and the one thing that it offers inward.
 
-Outward: `SourceHost`, `Cluster`, `Namespaces`, `Chat`, `EventSink`, `Clock`. Inward: `Intake`,
-which `app` hands to the receivers. Adapters live in `integrations` and translate errors by meaning
-into `bot.errors`: TemporaryError (wait), PermanentError and its kinds (don't). All moments are
-aware and in UTC.
+Outward: `SourceHost`, `Cluster`, `Namespaces`, `Metrics`, `Chat`, `EventSink`, `Clock`. Inward:
+`Intake`, which `app` hands to the receivers. Adapters live in `integrations` and translate
+errors by meaning into `bot.errors`: TemporaryError (wait), PermanentError and its kinds (don't).
+All moments are aware and in UTC.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from bot.domain.behind import Tags
 from bot.domain.catalog import Slot
+from bot.domain.counters import Sample, Series
 from bot.domain.events import PlatformEvent
 from bot.domain.facts import CheckRun, ClusterFact, Diff, Scan, SlotFact, Tag, TrafficFact
 from bot.domain.hosting import (
@@ -214,6 +215,26 @@ class Namespaces(Protocol):
 
     async def workloads(self, cluster: str | None, namespace: str) -> tuple[Workload, ...]:
         """List the Deployments of one namespace with their images."""
+
+
+class Metrics(Protocol):
+    """What measures the services: counters as they were scraped, and queries to one number.
+
+    Raises TemporaryError where it doesn't answer, PermanentError where it refuses the query.
+    """
+
+    async def counters(
+        self, selector: str, until: datetime, reach: timedelta
+    ) -> tuple[Series, ...]:
+        """Read the raw samples of a selector's series in so much time before `until`."""
+
+    async def number(self, query: str, at: datetime) -> float | None:
+        """Evaluate a query that gives one number; None where there is no data, or no number."""
+
+    async def course(
+        self, query: str, since: datetime, until: datetime, step: timedelta
+    ) -> tuple[Sample, ...]:
+        """Read how such a query's number went, for a chart. Moments without one are left out."""
 
 
 class Message(Value):
