@@ -1,30 +1,56 @@
-"""Runs every figure and ends with one tab-separated row each: name, value, goal, ok or short."""
+"""Runs every figure and ends with one tab-separated row each: name, value, goal, ok or short.
+
+`python -m tests.bench NAME ...` runs those only.
+"""
 
 import asyncio
 import logging
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 
-from tests.bench import acknowledge, calls, planning, report, rollback, thousand
+from tests.bench import acknowledge, calls, planning, report, rollback, thousand, verdict
 from tests.bench.figures import Figure
 
+MEASURED = {
+    "acknowledge": acknowledge.measure,
+    "calls": calls.measure,
+    "planning": planning.measure,
+    "report": report.measure,
+    "rollback": rollback.measure,
+    "thousand": thousand.measure,
+    "verdict": verdict.measure,
+}
 
-async def main() -> list[Figure]:
-    """Measure everything, one thing after the other."""
+
+async def main(names: Sequence[str] = ()) -> list[Figure]:
+    """Measure what is named, or everything, one thing after the other."""
     found: list[Figure] = []
-    for one in (acknowledge, calls, planning, report, rollback, thousand):
+    for name, measure in MEASURED.items():
+        if names and name not in names:
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            found += await one.measure(Path(folder))
+            found += await measure(Path(folder))
     return found
 
 
+def unknown(names: Sequence[str]) -> str:
+    """Say which of the names there are no figures for; empty: there are for all."""
+    missing = [name for name in names if name not in MEASURED]
+    if not missing:
+        return ""
+    return f"There are no figures called {', '.join(missing)}. There are: {', '.join(MEASURED)}."
+
+
 if __name__ == "__main__":
+    if problem := unknown(sys.argv[1:]):
+        sys.exit(problem)
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    figures = asyncio.run(main())
+    figures = asyncio.run(main(sys.argv[1:]))
     for figure in figures:
         sys.stdout.write(figure.row() + "\n")
     sys.exit(0)
