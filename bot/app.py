@@ -31,6 +31,7 @@ from bot.engine.schedule import housekeeping
 from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
+from bot.ports import Metrics as Measuring
 from bot.settings import Settings, revealed, secret_named
 from bot.store import checkup, webhooks
 from bot.store.migrate import migrate
@@ -43,6 +44,8 @@ from integrations.events import HttpSinks
 from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
+from integrations.prometheus import Prometheus
+from integrations.prometheus import doctor as measuring
 from integrations.scheduler import Scheduler
 from integrations.slack import SlackChat, SlackReceiver, SlackSocket
 
@@ -64,6 +67,8 @@ class Outside:
     cluster: Cluster
     events: EventSink
     namespaces: Namespaces
+    measuring: Measuring | None = None
+    """None where no Prometheus is set."""
 
 
 Wrap = Callable[[Outside], Outside]
@@ -106,6 +111,7 @@ class App:
             owner=self._owner,
             limits=limits or Limits(),
             metrics=self.metrics,
+            measuring=self.outside.measuring,
             hears_github=settings.github_webhook_secret is not None,
             commands=self._wake("commands"),
             work=self._wake("work"),
@@ -145,8 +151,14 @@ class App:
             settings.kubeconfig, self.clock, seconds=seconds, told=metrics.calls("kubernetes")
         )
         self.sinks = HttpSinks(secret_named, seconds=seconds)
+        self.prometheus = _prometheus(settings, seconds, metrics)
         return Outside(
-            self.slack, self.github, self.kubernetes, self.sinks, self.kubernetes.namespaces
+            self.slack,
+            self.github,
+            self.kubernetes,
+            self.sinks,
+            self.kubernetes.namespaces,
+            self.prometheus,
         )
 
     def _wake(self, name: str) -> Wake:
@@ -285,6 +297,8 @@ class App:
 
     async def close(self) -> None:
         """Close every connection, and nothing more: what a crash leaves is left."""
+        if self.prometheus is not None:
+            await self.prometheus.close()
         closing = (self.slack, self.kubernetes, self.github, self.sinks)
         await asyncio.gather(*(outside.close() for outside in closing))
         await self.store.close()
@@ -306,6 +320,9 @@ class App:
             looks = {"Slack": lambda: self.slack.check(*places, app_token), **looks}
         if not _credentials(settings).given:
             del looks["GitHub"]
+        if self.prometheus is not None:
+            found, now = self.prometheus, self.clock.now()
+            looks["Prometheus"] = lambda: measuring.examine(found, doctor.selectors(catalog), now)
         return await doctor.examine(settings, looks, await self._arrivals(), self.clock.now())
 
     async def _arrivals(self) -> dict[str, datetime]:
@@ -352,6 +369,14 @@ def _chat(
         seconds=seconds,
         told=metrics.calls("slack"),
     )
+
+
+def _prometheus(settings: Settings, seconds: float, metrics: Metrics) -> Prometheus | None:
+    if settings.prometheus_url is None:
+        return None
+    token = revealed(settings.prometheus_token)
+    told = metrics.calls("prometheus")
+    return Prometheus(settings.prometheus_url, token=token, seconds=seconds, told=told)
 
 
 def _credentials(settings: Settings) -> Credentials:

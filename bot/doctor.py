@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.domain.catalog import Catalog
+from bot.domain.indicators import filled
 from bot.domain.rules import runs_in
 from bot.domain.targets import Target, target_of
 from bot.errors import PermanentError, TemporaryError
@@ -190,6 +191,22 @@ def repositories(catalog: Catalog) -> dict[str, tuple[str, ...]]:
         if service.smoke is not None:
             wanted.add(service.smoke.workflow)
     return {name: tuple(sorted(files)) for name, files in found.items()}
+
+
+def selectors(catalog: Catalog) -> list[tuple[str, tuple[str, ...]]]:
+    """List what the services' metrics are counted by, for both slots, where they run."""
+    return [
+        (f"{name} in {environment}", _for_each_slot(one.requests, name, env.namespace))
+        for name, service in catalog.services.items()
+        for environment, env in catalog.environments.items()
+        if runs_in(service, environment)
+        for one in service.metrics.indicators.values()
+    ]
+
+
+def _for_each_slot(selector: str, service: str, namespace: str) -> tuple[str, ...]:
+    slots = ("blue", "green")
+    return tuple(filled(selector, service=service, namespace=namespace, slot=s) for s in slots)
 
 
 def _only(finding: Finding) -> Checkup:

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     github_webhook_secret: SecretStr | None = None
     kubeconfig: str | None = None
     prometheus_url: str | None = None
+    prometheus_token: SecretStr | None = None
     database_url: str = DEFAULT_DATABASE
     release_bot_catalog: Path = Path("catalog.yaml")
     host: str = "127.0.0.1"

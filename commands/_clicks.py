@@ -11,9 +11,6 @@ from commands._context import Context
 from commands._grammar import is_release_id
 
 _KINDS = get_args(DecisionRequest.model_fields["kind"].annotation)
-_UNBUILT = ("pause", "promote")
-
-
 Clicked = DecisionRequest | DetailsRequest | EnvironmentRequest
 
 
@@ -30,8 +27,6 @@ def parse_click(action: str, value: str) -> Clicked:
         raise UserError("That button names no release.", Reason.NOT_UNDERSTOOD)
     if kind == "details":
         return DetailsRequest(release_id=release_id)
-    if kind in _UNBUILT:
-        raise UserError(f"{kind.capitalize()} isn't built yet.", Reason.NOT_BUILT)
     if kind not in _KINDS:
         raise UserError("That button does nothing here.", Reason.NOT_UNDERSTOOD)
     if kind in ("approve", "reject") and not digest:
@@ -57,20 +52,18 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         return await (wish.extend(request.name, None) if extends else wish.keep(request.name))
     if isinstance(request, DetailsRequest):
         return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
-    match request.kind:
-        case "approve":
-            return await ctx.decisions.approve(request.release_id, request.digest, None)
-        case "reject":
-            return await ctx.decisions.reject(request.release_id, request.digest, None)
-        case "cancel":
-            return await ctx.stops.cancel(request.release_id)
-        case "retry":
-            return await ctx.stops.retry(request.release_id)
-        case "resume":
-            return await ctx.stops.resume(request.release_id)
-        case "rollback":
-            return await ctx.stops.roll_back(request.release_id)
-        case "mended":
-            return await ctx.stops.mended(request.release_id)
-        case "repaired":
-            return await ctx.stops.repaired(request.release_id)
+    if request.kind == "approve":
+        return await ctx.decisions.approve(request.release_id, request.digest, None)
+    if request.kind == "reject":
+        return await ctx.decisions.reject(request.release_id, request.digest, None)
+    stops = {
+        "cancel": ctx.stops.cancel,
+        "retry": ctx.stops.retry,
+        "pause": ctx.stops.pause,
+        "resume": ctx.stops.resume,
+        "promote": ctx.stops.promote,
+        "rollback": ctx.stops.roll_back,
+        "mended": ctx.stops.mended,
+        "repaired": ctx.stops.repaired,
+    }
+    return await stops[request.kind](request.release_id)

@@ -26,7 +26,7 @@ from commands._grammar import Words, closest, take_apart
 
 DEFAULT = "release"
 NOT_BUILT = (
-    *("pause", "promote", "lock", "unlock", "freeze", "unfreeze"),
+    *("lock", "unlock", "freeze", "unfreeze"),
     *("halt", "where", "train", "diff"),
 )
 """Verbs that are planned and refused in words until they are built."""

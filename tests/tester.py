@@ -6,7 +6,7 @@ is virtual. Nothing is patched. `finish` checks what must hold at the end of eve
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,8 @@ from bot.store.tables import (
 from integrations.catalog_file import parse_catalog
 from integrations.simulated.github import SimulatedGitHub, Workflow
 from integrations.simulated.kubernetes import SimulatedKubernetes, seeding
+from integrations.simulated.prometheus import Pod, SimulatedPrometheus
+from integrations.simulated.sharing import pods_of
 from integrations.simulated.slack import Message, SimulatedSlack
 from integrations.simulated.slack.app_side import AppReply
 from tests.virtual import VirtualClock
@@ -105,22 +107,34 @@ class World:
     slack: SimulatedSlack
     github: SimulatedGitHub
     kubernetes: SimulatedKubernetes
+    prometheus: SimulatedPrometheus
+    starved: set[tuple[str, str, str]] = field(default_factory=set)
+    """Slots, by namespace and service, that get no requests, whatever the route says."""
+
+    def _pods(self, namespace: str, service: str) -> list[Pod]:
+        found = pods_of(self.kubernetes.cluster, namespace, service)
+        return [
+            replace(pod, share=0.0) if (namespace, service, pod.slot) in self.starved else pod
+            for pod in found
+        ]
 
     @classmethod
     async def made(cls, clock: VirtualClock | None = None) -> "World":
         clock = clock or VirtualClock()
         slack = SimulatedSlack(clock.now, clock.sleep, signing_secret="shh")
+        kubernetes = SimulatedKubernetes(clock.now, clock.sleep)
         world = cls(
             clock,
             slack,
             SimulatedGitHub(clock.now, clock.sleep),
-            SimulatedKubernetes(clock.now, clock.sleep),
+            kubernetes,
+            SimulatedPrometheus(clock.now, clock.sleep, lambda *place: world._pods(*place)),  # noqa: PLW0108 - it is being made
         )
         for user, name in NAMES.items():
             slack.add_user(user, name, guest=user == EVE)
         slack.add_channel(CHANNEL, "releases")
         slack.add_group("S0MAN", [BEN, CY])
-        for system in (slack, world.github, world.kubernetes):
+        for system in (slack, world.github, world.kubernetes, world.prometheus):
             await system.start()
         return world
 
@@ -160,7 +174,7 @@ class World:
 
     async def stop(self) -> None:
         await self.slack.app.close()
-        for system in (self.slack, self.github, self.kubernetes):
+        for system in (self.slack, self.github, self.kubernetes, self.prometheus):
             await system.stop()
 
 
@@ -192,6 +206,7 @@ class Bot:
             github_api_url=self.world.github.url,
             github_webhook_secret=None if self.by_socket else "hook",
             kubeconfig=str(kubeconfig),
+            prometheus_url=self.world.prometheus.url,
             database_url=self.database,
             port=0,
         ).model_copy(update=self.settings)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from bot.domain.durations import Duration
 from bot.domain.environments import Ephemeral, Reports
+from bot.domain.indicators import Doubt, Watching
 from bot.domain.sinks import Events
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
@@ -107,9 +108,13 @@ class ScanThresholds(Entry):
 
 
 class Policy(Entry):
-    """What releases must satisfy, beyond their environment's own settings."""
+    """What releases must satisfy, beyond their environment's own settings.
+
+    `analysis`: what happens where the metrics give no plain yes, and how a pause ends.
+    """
 
     scans: ScanThresholds = ScanThresholds()
+    analysis: Doubt = Doubt()
 
 
 class Environment(Entry):
@@ -157,6 +162,8 @@ class Strategy(Entry):
     weights: Weights = (100,)
     bake: Duration = timedelta(minutes=5)
     watch: Duration = timedelta(minutes=15)
+    hold_at: tuple[Annotated[int, Field(ge=1, lt=100)], ...] = ()
+    """Weights at which it waits for a person's Promote when the bake is over."""
 
     @model_validator(mode="after")
     def _weights_rise(self) -> Self:
@@ -164,6 +171,9 @@ class Strategy(Entry):
             raise ValueError("weights must rise and end with 100")
         if self.traffic == "service" and len(self.weights) > 1:
             raise ValueError("traffic: service moves all at once; weights need traffic: gateway")
+        missing = [weight for weight in self.hold_at if weight not in self.weights]
+        if missing:
+            raise ValueError(f"hold_at names {missing[0]}, which is none of the weights")
         return self
 
 
@@ -195,6 +205,7 @@ class Service(Entry):
     smoke: Smoke | None = None
     strategy: Strategy = Strategy()
     kubernetes: Kubernetes = Kubernetes()
+    metrics: Watching = Watching()
     timeout: Duration = timedelta(minutes=30)
 
     @model_validator(mode="after")

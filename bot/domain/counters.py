@@ -12,6 +12,12 @@ from bot.domain.value import Value
 OVER_AFTER = 4
 """Scrapes that a series may miss before it counts as ended: its pod is gone."""
 
+MISSED_AFTER = 2
+"""Scrapes after which a sample is late: one comes with a little jitter, a whole one is a gap."""
+
+MEMORY = timedelta(minutes=15)
+"""How far before a look a series is remembered. What begins later than that began at 0."""
+
 
 class Sample(Value):
     """A value at the moment of its scrape."""
@@ -41,8 +47,8 @@ class Span(Value):
 
     @property
     def reach(self) -> timedelta:
-        """How far before `until` samples are needed: an ended series may have stopped earlier."""
-        return self.until - self.since + self.scrape * (OVER_AFTER + 1)
+        """How far before `until` samples are needed: a silent series may have been there before."""
+        return self.until - self.since + max(MEMORY, self.scrape * (OVER_AFTER + 1))
 
 
 class GapError(Exception):
@@ -53,13 +59,20 @@ def rise(series: Iterable[Series], span: Span) -> float:
     """Add up how much the counters rose in the span, a series each, restarts handled.
 
     A series that begins in the span began at 0. One that has missed a few scrapes may come back:
-    GapError, so that its time counts in the next look. Raises GapError too where there is no
-    series at all: no data is not nothing.
+    GapError, so that its time counts in the next look; after that its pod is gone. Raises GapError
+    too where no series at all is fresh: no data is not nothing.
     """
     found = [one for one in series if one.samples]
     if not found:
         raise GapError("no data")
+    if min(_silent(one, span) for one in found) > span.scrape * MISSED_AFTER:
+        raise GapError("nothing was scraped lately")
     return sum(_rise_of(one, span) for one in found)
+
+
+def _silent(series: Series, span: Span) -> timedelta:
+    """How long before the end of the span the last sample was."""
+    return max(span.until - series.samples[-1].at, timedelta(0))
 
 
 def _rise_of(series: Series, span: Span) -> float:
@@ -67,9 +80,7 @@ def _rise_of(series: Series, span: Span) -> float:
         raise GapError("a counter is not a number")
     before = [s for s in series.samples if s.at <= span.since]
     within = [s for s in series.samples if span.since < s.at <= span.until]
-    silent = span.until - (within or before or series.samples)[-1].at
-    # A scrape comes with a little jitter; a whole one that is missing is a gap.
-    if span.scrape * 2 < silent < span.scrape * OVER_AFTER:
+    if span.scrape * MISSED_AFTER < _silent(series, span) < span.scrape * OVER_AFTER:
         raise GapError("a scrape is missing")
     total, last = 0.0, before[-1].value if before else 0.0
     for sample in within:

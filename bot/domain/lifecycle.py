@@ -37,6 +37,7 @@ class Event(StrEnum):
     STARTED = "started"
     STEPS_DONE = "steps_done"
     HELD = "held"
+    PAUSED = "paused"
     RESUMED = "resumed"
     UNDO_STARTED = "undo_started"
     UNDONE_AFTER_TRAFFIC = "undone_after_traffic"
@@ -83,6 +84,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     State.RUNNING: {
         Event.STEPS_DONE: State.SUCCEEDED,
         Event.HELD: State.PAUSED,
+        Event.PAUSED: State.PAUSED,
         Event.UNDO_STARTED: State.ROLLING_BACK,
     },
     State.PAUSED: {

@@ -33,13 +33,19 @@ class Failed:
 
     reason: Reason
     sentence: str
+    changes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Held:
-    """The world is as nobody here left it: a person must look (DESIGN §4.4)."""
+    """A person must look: the world is as nobody here left it (DESIGN §4.4), or it is a question.
+
+    `reason` says which; only `held` stops the watching.
+    """
 
     sentence: str
+    reason: Reason = Reason.HELD
+    changes: dict[str, Any] = field(default_factory=dict)
 
 
 Outcome = Done | Wait | Failed | Held

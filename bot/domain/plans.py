@@ -22,6 +22,10 @@ class PlanStep(Value):
     """For `dispatch` and `smoke`: the workflow's file name. For `deploy`: who set the image."""
     watch: bool = False
     """For `bake`: this is the watch at 100 %, after which the release settles."""
+    judged: bool = False
+    """For `bake`: the new slot's metrics are compared with the old one's meanwhile."""
+    hold: bool = False
+    """For `bake`: at its end it waits for a person's Promote."""
 
 
 class Plan(Value):

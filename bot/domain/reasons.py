@@ -34,6 +34,12 @@ class Reason(StrEnum):
     NEEDS_APPROVAL = "needs_approval"
     # While it runs.
     HELD = "held"
+    PAUSED_BY_PERSON = "paused_by_person"
+    AWAITS_PROMOTION = "awaits_promotion"
+    METRICS_MARGINAL = "metrics_marginal"
+    METRICS_UNDECIDED = "metrics_undecided"
+    NO_TRAFFIC = "no_traffic"
+    GUARD_BROKEN = "guard_broken"
     NEEDS_ATTENTION = "needs_attention"
     # Why it failed.
     WORKFLOW_FAILED = "workflow_failed"
@@ -47,6 +53,8 @@ class Reason(StrEnum):
     PODS_UNREADY = "pods_unready"
     SMOKE_FAILED = "smoke_failed"
     ROUTE_REJECTED = "route_rejected"
+    METRICS_UNHEALTHY = "metrics_unhealthy"
+    PAUSE_RAN_OUT = "pause_ran_out"
     DEADLINE = "deadline"
     OBJECT_MISSING = "object_missing"
     # People's wishes.

@@ -1,8 +1,10 @@
 """A release: one service, one version, one environment, from request to ending."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from bot.domain.analysis import Analysis
 from bot.domain.facts import Diff
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, State
@@ -57,6 +59,13 @@ class Progress(Value):
     """Since when fewer pods than wanted are ready in a bake."""
     restarts: int | None = None
     """Restarts of the new slot's pods when traffic first came: the bake compares with it."""
+    analysis: Analysis = Analysis()
+    """What the metrics amount to, through all steps."""
+    promoted: bool = False
+    """A person wants the next step now: the bake is over as soon as the pods are well."""
+    pause_since: datetime | None = None
+    pause_until: datetime | None = None
+    """When a pause that nobody ends is ended, as the policy says."""
 
 
 class Release(Value):
@@ -133,6 +142,19 @@ class Release(Value):
     def digest(self) -> str | None:
         """Digest of the plan's stored bytes."""
         return plan_digest(self.plan_text) if self.plan_text else None
+
+    @property
+    def can_be_promoted(self) -> bool:
+        """Whether there is a bake to end before its time, and nobody's hand was seen in it."""
+        steps, progress = self.steps(), self.progress
+        at_work = self.state in (State.RUNNING, State.PAUSED) and progress.step < len(steps)
+        forward = progress.track == "forward" and self.reason is not Reason.HELD
+        return at_work and forward and steps[progress.step].kind == "bake"
+
+    def progressed(self, changes: Mapping[str, Any]) -> "Release":
+        """Give the release with those fields of its progress changed."""
+        progress = self.progress.model_copy(update=dict(changes))
+        return self.model_copy(update={"progress": progress})
 
     def steps(self) -> tuple[PlanStep, ...]:
         """Steps of the track that it is on. The plan must be there."""

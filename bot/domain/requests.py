@@ -51,7 +51,16 @@ class DecisionRequest(Value):
     """Say something to one release: a yes, a no, a stop. `digest` is for approve and reject."""
 
     kind: Literal[
-        "approve", "reject", "cancel", "retry", "resume", "rollback", "mended", "repaired"
+        "approve",
+        "reject",
+        "cancel",
+        "retry",
+        "pause",
+        "resume",
+        "promote",
+        "rollback",
+        "mended",
+        "repaired",
     ]
     release_id: str
     digest: str | None = None

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bot.domain.catalog import Approvals, Catalog, ScanThresholds, Service, Strategy
 from bot.domain.durations import Duration
+from bot.domain.indicators import Doubt, Watching
 from bot.domain.targets import Target, target_of
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
@@ -29,10 +30,22 @@ class Rules(Value):
     checks: tuple[str, ...]
     scans: ScanThresholds
     approvals: Approvals
+    watching: Watching = Watching()
+    doubt: Doubt = Doubt()
 
     def fingerprint(self) -> str:
-        """Digest of these rules; a plan holds it, so that a changed policy makes a new plan."""
-        return digest(canonical(self.model_dump(mode="json", by_alias=True)))
+        """Digest of these rules; a plan holds it, so that a changed policy makes a new plan.
+
+        Parts that a later version of the bot brought count only where the catalogue uses them:
+        an upgrade alone voids no approval.
+        """
+        data = self.model_dump(mode="json", by_alias=True)
+        for name, unused in (("watching", Watching()), ("doubt", Doubt())):
+            if getattr(self, name) == unused:
+                del data[name]
+        if not self.strategy.hold_at:
+            del data["strategy"]["hold_at"]
+        return digest(canonical(data))
 
 
 def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
@@ -59,6 +72,8 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         checks=env.checks,
         scans=catalog.policies[env.policy].scans,
         approvals=env.approvals,
+        watching=entry.metrics,
+        doubt=catalog.policies[env.policy].analysis,
     )
 
 

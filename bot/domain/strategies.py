@@ -52,7 +52,14 @@ def _traffic(rules: Rules, idle: Slot) -> list[PlanStep]:
         pause = strategy.watch if last else strategy.bake
         steps.append(PlanStep(kind="shift", slot=idle, weight=weight))
         steps.append(
-            PlanStep(kind="bake", slot=idle, seconds=int(pause.total_seconds()), watch=last)
+            PlanStep(
+                kind="bake",
+                slot=idle,
+                seconds=int(pause.total_seconds()),
+                watch=last,
+                judged=not last and bool(rules.watching.indicators),
+                hold=weight in strategy.hold_at,
+            )
         )
     return steps
 

@@ -1,4 +1,6 @@
-"""Stops: cancel, roll back, retry, resume, mended, repaired. People's wishes are rows."""
+"""Stops: cancel, roll back, retry, pause, resume, promote, mended, repaired: wishes are rows."""
+
+from typing import Literal
 
 from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import UNDER_WAY, WAITING, Event, State, advance, may
@@ -120,17 +122,32 @@ class Stops(Rollbacks):
 
         return store
 
+    async def pause(self, release_id: str) -> Change:
+        """Stop a running release where it is. The watching goes on."""
+        return await self._wishing(release_id, "pause", AuditTag.RELEASE_PAUSED)
+
     async def resume(self, release_id: str) -> Change:
-        """Let a held release go on from what is there."""
+        """Let a held or paused release go on from what is there."""
+        return await self._wishing(release_id, "resume", AuditTag.RELEASE_RESUMED)
+
+    async def promote(self, release_id: str) -> Change:
+        """Take the next step now: it skips the bake, never the look at the pods."""
+        return await self._wishing(release_id, "promote", AuditTag.RELEASE_PROMOTED)
+
+    async def _wishing(
+        self, release_id: str, kind: Literal["pause", "resume", "promote"], tag: AuditTag
+    ) -> Change:
         release = await self._release(release_id)
-        await self._may_release(release, "resume")
+        await self._may_release(release, kind)
 
         async def store(session: Session) -> Message | None:
+            if await wishes.exists(session, self._key):
+                return None
             fresh = await self._locked(session, release_id)
-            if fresh.state is not State.PAUSED:
-                raise refusals.too_late(fresh, "resume")
-            await self._note(session, AuditTag.RELEASE_RESUMED, release_id)
-            await self._wish(session, release_id, "resume")
+            if not _has_meaning(fresh, kind):
+                raise refusals.no_meaning(fresh, kind)
+            await self._note(session, tag, release_id)
+            await self._wish(session, release_id, kind)
             return None
 
         return store
@@ -171,3 +188,13 @@ class Stops(Rollbacks):
             return None
 
         return store
+
+
+def _has_meaning(release: Release, kind: Literal["pause", "resume", "promote"]) -> bool:
+    match kind:
+        case "pause":
+            return may(release.state, Event.PAUSED)
+        case "resume":
+            return release.state is State.PAUSED
+        case "promote":
+            return release.can_be_promoted

@@ -159,7 +159,8 @@ async def _with_plan(
     now: datetime,
 ) -> tuple[Release, list[str]]:
     """Take the new plan, unless its bytes are those that we have. A change voids approvals."""
-    if plan is None or plan.text() == release.plan_text:
+    # Values are compared, not bytes: a newer version of the bot may write the same plan longer.
+    if plan is None or plan == release.plan:
         return release, []
     old = release.plan
     after = release.model_copy(update={"plan_text": plan.text()})

@@ -13,7 +13,7 @@ from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import Version, VersionError
-from bot.engine import endings, record, undoing
+from bot.engine import endings, pausing, record, undoing, wishing
 from bot.engine.effects import HeadStart
 from bot.engine.steps import STEPS
 from bot.engine.steps.work import Work
@@ -42,7 +42,9 @@ async def tick(
     False: it waits, or has ended, and the lease is given back. `head_start`: what the decision
     that turned it round has begun under this lease.
     """
-    release, lease = await undoing.take_wishes(world, lease, release, wished)
+    release, lease = await wishing.take(world, lease, release, wished)
+    if release.state is State.PAUSED and release.reason is not Reason.HELD:
+        return await pausing.tick(world, lease, release)
     if release.ended or release.state is State.PAUSED:
         async with world.store.write() as session:
             await leases.hold(session, lease, None)
@@ -182,6 +184,7 @@ def _stepped(work: Work, outcome: Done, now: datetime) -> Release:
             "note": None,
             "trouble": None,
             "short_since": None,
+            "promoted": False,
         }
     )
     changes: dict[str, object] = {"progress": progress}
@@ -228,35 +231,15 @@ async def _write(
 async def _failed(work: Work, before: Release, outcome: Failed) -> bool:
     if not work.forward:
         return await _stuck(work, before, outcome.sentence)
-    world, now = work.world, work.now
-    moved = work.progress.moved
-    after = undoing.turned_back(
-        work.release,
-        now,
-        ends_as=State.ROLLED_BACK if moved else State.FAILED,
-        reason=outcome.reason,
-        detail=outcome.sentence,
-    )
-    async with world.store.write() as session:
-        await leases.hold(session, work.lease, world.clock.real() + leases.LEASE)
-        await audit.append(
-            session,
-            AuditTag.STEP_FAILED,
-            before.id,
-            now,
-            step=work.step.kind,
-            reason=outcome.reason.value,
-            sentence=outcome.sentence,
-        )
-        said = [*work.said, lines.undoing(outcome.sentence, moved=moved)]
-        await record.advance(session, before, after, now, due_at=now, lines=said)
-    return True
+    return await undoing.fail(work, before, outcome)
 
 
 async def _held(work: Work, before: Release, outcome: Held) -> bool:
     if not work.forward:
         return await _stuck(work, before, outcome.sentence)
-    after = work.release.model_copy(
+    if outcome.reason is not Reason.HELD:
+        return await pausing.ask(work, before, outcome)
+    after = work.release.progressed(outcome.changes).model_copy(
         update={
             "state": advance(work.release.state, Event.HELD),
             "reason": Reason.HELD,

@@ -9,6 +9,7 @@ from bot.domain.catalog import Catalog
 from bot.engine.metrics import Metrics
 from bot.engine.polling import Polling
 from bot.ports import Chat, Clock, Cluster, Namespaces, SourceHost
+from bot.ports import Metrics as Measuring
 from bot.store.session import Store
 
 
@@ -36,6 +37,8 @@ class Limits:
     """How long fewer pods than wanted may be ready in a bake: a node may have gone."""
     unschedulable: timedelta = timedelta(minutes=2)
     """How long a pod may find no node: one may be coming."""
+    measure: float = 10.0
+    """Seconds of real time that Prometheus has for all that one look asks of it."""
     confirm: timedelta = timedelta(milliseconds=20)
     """How soon to look again whether endpoints followed the traffic."""
     attention: timedelta = timedelta(seconds=30)
@@ -110,6 +113,8 @@ class World:
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)
     """What this process counts and times."""
+    measuring: Measuring | None = None
+    """What measures the services; None where no Prometheus is set."""
     polling: Polling = field(default_factory=Polling)
     """This process's looks at workflow runs."""
     hears_github: bool = True

@@ -13,7 +13,7 @@ from bot.store.tables import WISHES, WishRow
 
 
 class Wish(Value):
-    """What somebody asked of a release: `cancel`, `rollback`, `resume`, `retry` or `repaired`."""
+    """What somebody asked: `cancel`, `rollback`, `pause`, `resume`, `promote` or `repaired`."""
 
     key: str
     release_id: str

@@ -8,6 +8,7 @@ from bot.domain.by_hand import undo_command
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.plans import Plan, PlanStep, short_digest
+from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.versions import bare
 from bot.ports import Message
@@ -74,7 +75,7 @@ def state_line(card: Card) -> str:
         case State.RUNNING:
             return _running(release)
         case State.PAUSED:
-            return f"! Held: {safe(release.detail or '')} Resume goes on from what is there."
+            return _paused(release, now)
         case State.ROLLING_BACK:
             return _rolling_back(release)
         case _:
@@ -107,6 +108,21 @@ def _running(release: Release) -> str:
     note = f": {safe(progress.note)}" if progress.note else ""
     trouble = f" ◷ {safe(progress.trouble)}; it goes on by itself." if progress.trouble else ""
     return f"{doing}{note}.{trouble}"
+
+
+def _paused(release: Release, now: datetime) -> str:
+    """Say what is asked, what the watching sees meanwhile, and how it ends by itself."""
+    progress = release.progress
+    if release.reason is Reason.HELD or progress.pause_until is None:
+        return f"! Held: {safe(release.detail or '')} Resume goes on from what is there."
+    note = f" Now: {safe(progress.note)}." if progress.note else ""
+    trouble = f" ◷ {safe(progress.trouble)}." if progress.trouble else ""
+    then = "goes on" if release.rules.doubt.then == "go-on" else "goes back"
+    ends = f" At {moment(progress.pause_until, now)} it {then} by itself."
+    if release.reason is Reason.PAUSED_BY_PERSON:
+        by = f" by {person(release.acted_by)}" if release.acted_by else ""
+        return f"◷ Paused{by}.{note}{trouble}{ends}"
+    return f"! Asks you: {safe(release.detail or '')}{note}{trouble}{ends}"
 
 
 def _doing(step: PlanStep, release: Release) -> str:
@@ -263,10 +279,11 @@ def _buttons(card: Card) -> list[Block]:
         case State.GATHERING | State.QUEUED:
             shown = [_cancel(release)]
         case State.RUNNING:
-            shown = [_way_out(release)]
+            pause = blocks.button("Pause", "release:pause", release.id)
+            shown = [pause, *_promote(release), _way_out(release)]
         case State.PAUSED:
             resume = blocks.button("Resume", "release:resume", release.id)
-            shown = [resume, _way_out(release)]
+            shown = [resume, *_promote(release), _way_out(release)]
         case State.ROLLING_BACK:
             shown = _stuck_buttons(release)
         case _:
@@ -290,6 +307,12 @@ def _retry(release: Release) -> Block:
 
 def _cancel(release: Release) -> Block:
     return blocks.button("Cancel", "release:cancel", release.id)
+
+
+def _promote(release: Release) -> list[Block]:
+    if not release.can_be_promoted:
+        return []
+    return [blocks.button("Promote", "release:promote", release.id)]
 
 
 def _way_out(release: Release) -> Block:

@@ -6,10 +6,11 @@ One symbol a line at most, and the line means the same without it.
 from datetime import datetime, timedelta
 
 from bot.domain.facts import PodTrouble, SlotFact
+from bot.domain.indicators import Doubt
 from bot.domain.plans import Plan
 from bot.domain.releases import Release
 from bot.domain.versions import bare
-from bot.views.words import count, moment, person, safe, took
+from bot.views.words import count, moment, opened, person, safe, took
 
 
 def approved(user: str, digest: str, have: int, need: int) -> str:
@@ -112,6 +113,37 @@ def baked(weight: int, slot: SlotFact, seconds: int) -> str:
     return f"✓ {weight} % held for {took(timedelta(seconds=seconds))}: {ready(slot)}."
 
 
+def promoted(weight: int, slot: SlotFact) -> str:
+    """A person let a bake end before its time; the pods were looked at all the same."""
+    return f"✓ {weight} % ended early, as asked: {ready(slot)}."
+
+
+def paused(user: str, until: str, then: str) -> str:
+    """A person stopped it where it is."""
+    return f"◷ {person(user)} paused this. If nobody resumes it by {until}, {then}."
+
+
+def asked(sentence: str, until: str, then: str) -> str:
+    """The bot can't decide this alone, or was told to ask."""
+    default = f"If nobody decides by {until}, {then}."
+    return f"! {opened(safe(sentence))} Promote goes on, Roll back goes back. {default}"
+
+
+def promote_asked(user: str) -> str:
+    """A person wants the next step now."""
+    return f"✓ {person(user)} promoted it: the next step comes as soon as the pods are well."
+
+
+def pause_over(then: str) -> str:
+    """Nobody ended a pause in time."""
+    return f"◷ Nobody decided in time: {then}."
+
+
+def then(doubt: Doubt) -> str:
+    """Say how a pause that nobody ends is ended."""
+    return "it goes on" if doubt.then == "go-on" else "it goes back"
+
+
 def traffic_back(slot: str, at: datetime, now: datetime, since: datetime | None) -> str:
     """Traffic is on the old slot again; how long after the decision."""
     after = f", {took(at - since)} after the decision" if since else ""
@@ -128,7 +160,7 @@ def succeeded(release: Release, now: datetime) -> str:
 def undoing(sentence: str, *, moved: bool) -> str:
     """Something failed, and the bot takes the release back."""
     next_ = "Traffic goes back first." if moved else "No traffic had moved; the slot is put back."
-    return f"✗ {safe(sentence)} {next_}"
+    return f"✗ {opened(safe(sentence))} {next_}"
 
 
 def slot_restored(slot: str) -> str:

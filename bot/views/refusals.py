@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.lifecycle import State
+from bot.domain.lifecycle import WAITING, State
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import bare
@@ -34,6 +34,8 @@ _NOW = {
 
 def state_words(release: Release) -> str:
     """Say in words where a release is."""
+    if release.state is State.PAUSED and release.reason is not Reason.HELD:
+        return "is paused"
     return _ENDED.get(release.state) or _NOW[release.state]
 
 
@@ -66,6 +68,22 @@ def no_such_release(release_id: str) -> UserError:
         f"There is no release {release_id}. `/release status` lists those under way.",
         Reason.NO_SUCH_RELEASE,
     )
+
+
+def no_meaning(release: Release, verb: str) -> UserError:
+    """Nothing of this release can be paused, resumed or promoted where it is now."""
+    if release.state in WAITING or release.state is State.QUEUED:
+        sentence = f"{release.id} {state_words(release)}: there is nothing to {verb} yet."
+        return UserError(sentence, Reason.NOTHING_TO_DO)
+    if release.state not in (State.RUNNING, State.PAUSED):
+        return too_late(release, verb)
+    if verb == "promote" and release.state is State.PAUSED:
+        next_ = "Look at it, then Resume or Roll back."
+        return UserError(f"{release.id} {state_words(release)}. {next_}", Reason.BUTTON_OLD)
+    if verb == "promote":
+        why = "there is no bake to end: it goes on by itself as soon as the step is done"
+        return UserError(f"{release.id} is running, and {why}.", Reason.NOTHING_TO_DO)
+    return UserError(f"{release.id} {state_words(release)} already.", Reason.ALREADY_SAID)
 
 
 def too_late(release: Release, verb: str) -> UserError:

@@ -2,7 +2,9 @@
 
 from math import ceil, log10
 
+from bot.domain.indicators import Guard
 from bot.domain.judge import Evidence, Margins, Verdict, requests_needed, verdict
+from bot.views.words import took
 
 MANY = 1e6
 """Evidence above which no figure says more."""
@@ -12,11 +14,19 @@ FAR_MINUTES = 24 * 60
 
 
 def sentence(
-    evidence: Evidence, margins: Margins, *, new: str = "green", live: str = "blue"
+    evidence: Evidence,
+    margins: Margins,
+    *,
+    what: str = "errors",
+    new: str = "green",
+    live: str = "blue",
 ) -> str:
-    """Say what the evidence amounts to, with the figures that it comes from."""
+    """Say what the evidence amounts to, with the figures that it comes from.
+
+    `what`: the indicator's name.
+    """
     own, other = _rate(evidence.f_c, evidence.n_c), _rate(evidence.f_s, evidence.n_s)
-    rates, limit = f"errors {own} ({live} {other})", f"{1 / margins.alpha:,.0f}"
+    rates, limit = f"{what} {own} ({live} {other})", f"{1 / margins.alpha:,.0f}"
     match verdict(evidence, margins):
         case Verdict.UNDECIDED:
             return _undecided(evidence, margins, new, live)
@@ -33,6 +43,14 @@ def sentence(
                 f"{_evidence(evidence.of_harm)} (limit {limit}). If the new version were fine, "
                 f"this would happen in fewer than 1 of {limit} releases."
             )
+
+
+def guard(name: str, limit: Guard, value: float | None) -> str:
+    """Say which absolute limit was passed, by how much, and for how long."""
+    side, line = ("above", limit.above) if limit.above is not None else ("below", limit.below)
+    now = f"is {value:.3g}" if value is not None else f"was last {side} its limit"
+    lasted = f"{side} {line:g} for {took(limit.lasts)} or longer"
+    return f"{name} {now}: {lasted}, over both slots together."
 
 
 def _undecided(evidence: Evidence, margins: Margins, new: str, live: str) -> str:

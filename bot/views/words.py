@@ -71,3 +71,8 @@ def from_to(previous: str | None, version: str) -> str:
 def count(number: int, noun: str) -> str:
     """Write a count with its noun: `1 pod`, `4 pods`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def opened(text: str) -> str:
+    """Begin a sentence with a capital letter."""
+    return text[:1].upper() + text[1:]

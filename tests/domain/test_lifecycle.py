@@ -31,6 +31,7 @@ cancelled              cancelled  cancelled  cancelled  cancelled  -          - 
 started                -          -          -          running    -          -          -
 steps_done             -          -          -          -          succeeded  -          -
 held                   -          -          -          -          paused     -          -
+paused                 -          -          -          -          paused     -          -
 resumed                -          -          -          -          -          running    -
 undo_started           -          -          -          -          rolling    rolling    -
 undone_after_traffic   -          -          -          -          -          -          rolled_back

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.catalog_checks import find_cycle
 from bot.domain.catalog_changes import differences
+from bot.domain.catalog_checks import find_cycle
 from integrations import catalog_file
 from integrations.catalog_file import CatalogError, json_schema, parse_catalog, read_text
 from tests.tester import CATALOG

@@ -84,7 +84,7 @@ async def test_reject_and_resume_by_words(bot: Bot) -> None:
     [
         ("release:approve", "nothing", "That button names no release."),
         ("release:approve", "rel-2222", "That button names no plan."),
-        ("release:promote", "rel-2222", "Promote isn't built yet."),
+        ("release:promote", "rel-2222", "There is no release rel-2222."),
         ("release:dance", "rel-2222", "That button does nothing here."),
         ("release:details", "rel-2222", "There is no release rel-2222."),
         ("release:retry", "rel-2222", "There is no release rel-2222."),

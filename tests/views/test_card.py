@@ -55,7 +55,7 @@ payments 2.0.5 → 2.1.0 · production · rel-7k3f
 ✓ *free* nothing else under way
 ✓ *cluster* blue is live with 3 of 3 pods
 Then: deploy to green · health · smoke · 100 % · watch 30 s. About 12 min.
-[Approve release:approve=rel-7k3f:560a8a90] [Reject release:reject=rel-7k3f:560a8a90] [Cancel release:cancel=rel-7k3f] [⋯ Details]\
+[Approve release:approve=rel-7k3f:5459af05] [Reject release:reject=rel-7k3f:5459af05] [Cancel release:cancel=rel-7k3f] [⋯ Details]\
 """)
 
 
@@ -100,7 +100,7 @@ payments 2.0.5 → 2.1.0 · production · rel-7k3f
 Moving traffic: 100 % to green: 3 of 3 pods ready. ◷ GitHub gave no answer for 20 s; it goes on by itself.
 `████████████████████` 100 % on green · <https://github.test/runs/1|run>
 ✓ 7 checks passed
-[Roll back? release:rollback=rel-7k3f] [⋯ Details]\
+[Pause release:pause=rel-7k3f] [Roll back? release:rollback=rel-7k3f] [⋯ Details]\
 """)
 
 

@@ -1,13 +1,12 @@
-"""Step `bake`: hold a weight for its time and watch pods, restarts and traffic meanwhile.
-
-No metric is judged here yet, and none is shown.
-"""
+"""Step `bake`: hold a weight for its time; watch pods, restarts, traffic and metrics meanwhile."""
 
 from datetime import timedelta
 
+from bot.domain.analysis import Analysis
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
+from bot.engine.steps import analysing, judging
 from bot.engine.steps.shift import shares, written
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
@@ -17,23 +16,47 @@ KIND = "bake"
 
 
 async def run(work: Work) -> Outcome:
-    """Fail as soon as the new slot is sick; done when the time is over."""
+    """Fail as soon as the new slot or its metrics are bad; done when the time is over."""
     # Before the looks, so that no change falls between them and the first report.
     followed = work.world.cluster.follow(work.plan.target)
-    stop = await _somebody_moved_it(work)
+    slot, stop, analysis = await _looked(work)
     if stop:
         return stop
-    slot = await work.look_at(work.step.slot)
-    sick = _sick(work, slot)
-    if sick:
-        return sick
+    alarm = judging.alarm(work, analysis)
+    # Whoever promotes has read what the card asks; what is bad stops it all the same.
+    if isinstance(alarm, Failed) or (alarm and not work.progress.promoted):
+        return alarm
+    changes = {"analysis": analysis}
+    if work.progress.promoted:
+        return Done(lines.promoted(work.progress.weight, slot), changes)
     end = work.since + timedelta(seconds=work.step.seconds or 0)
     if work.now >= end:
-        seconds = work.step.seconds or 0
-        return Done(lines.baked(work.progress.weight, slot, seconds) if seconds else None)
+        return judging.at_the_end(work, slot, analysis)
     limits = work.world.limits
     pause = limits.bake_resync if followed else limits.bake_poll
-    return Wait(min(end, work.now + pause), lines.ready(slot))
+    soon = analysing.next_look(work, analysis) or end
+    until = min(end, work.now + pause, soon)
+    note, analysis = judging.told(work, slot, analysis)
+    return Wait(until, note, {"analysis": analysis})
+
+
+async def watch(work: Work) -> tuple[Outcome | None, str, Analysis]:
+    """Look while a person is asked: what is bad, if anything; what the card says; the analysis."""
+    work.world.cluster.follow(work.plan.target)
+    slot, stop, analysis = await _looked(work)
+    stop = stop or judging.alarm(work, analysis)
+    note, analysis = judging.told(work, slot, analysis)
+    return stop, note, analysis
+
+
+async def _looked(work: Work) -> tuple[SlotFact, Outcome | None, Analysis]:
+    """Look at traffic and pods; at the metrics only where those are well."""
+    moved = await _somebody_moved_it(work)
+    slot = await work.look_at(work.step.slot)
+    stop = moved or _sick(work, slot)
+    if stop:
+        return slot, stop, work.progress.analysis
+    return slot, None, await analysing.look(work)
 
 
 async def _somebody_moved_it(work: Work) -> Held | None:

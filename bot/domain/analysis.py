@@ -1,0 +1,173 @@
+"""Analysis: looks at a service's indicators and guards in, one verdict out. Pure.
+
+`judge` weighs one indicator; here several are put together, and what else a look can show is kept:
+a guard past its limit, a slot that gets no traffic. docs/analysis.md is its specification.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from bot.domain.indicators import Guard, Indicator, Watching
+from bot.domain.judge import Evidence, Look, Margins, Verdict, begin, look, verdict
+from bot.domain.value import Value
+
+TOLERATED = 0.1
+"""Share of the objective's budget by which the new slot may always be worse (docs/analysis.md)."""
+
+THIN_LOOKS = 3
+"""Looks in a row with too little traffic on the new slot after which that is an alarm."""
+
+THIN_SHARE = 0.5
+"""Of the requests that its weight promises; with fewer a look is thin."""
+
+FEW = 20.0
+"""Requests that a look must promise the new slot before fewer of them mean anything."""
+
+SAID_EACH = timedelta(minutes=1)
+"""How often the card's figures follow: Slack takes some 50 changes a minute from all of the bot."""
+
+_ORDER = (Verdict.HEALTHY, Verdict.UNDECIDED, Verdict.MARGINAL, Verdict.UNHEALTHY)
+"""The best first; several indicators are as good as the worst of them."""
+
+
+class Analysis(Value):
+    """All that the looks amount to, through all steps. Stored with the release, look by look.
+
+    `until`: the end of the last look that counted. `left_out`: why the newest did not.
+    """
+
+    evidence: Mapping[str, Evidence] = {}
+    until: datetime | None = None
+    left_out: str | None = None
+    thin: int = 0
+    """Looks in a row in which the new slot got far too little traffic."""
+    unhealthy: bool = False
+    """Never taken back, whatever comes later."""
+    past: Mapping[str, datetime] = {}
+    """Guards that are past their limit, and since when."""
+    readings: Mapping[str, float] = {}
+    """What the guards' queries gave last; one without data is not in here."""
+    said: Verdict | None = None
+    """The verdict that the card shows."""
+    said_at: datetime | None = None
+    excused: tuple[str, ...] = ()
+    """Guards past their limit with which a person let it go on: until they have been within."""
+
+
+def margins_of(indicator: Indicator) -> Margins:
+    """Give the judge's margins for an objective; the rest are its defaults."""
+    budget = indicator.budget
+    return Margins(delta=TOLERATED * budget, delta_h=budget, m=indicator.clump)
+
+
+def judged(
+    before: Analysis, looks: Mapping[str, Look], until: datetime, watching: Watching, weight: int
+) -> Analysis:
+    """Add one look at every indicator. `weight`: per cent of traffic that the new slot has."""
+    evidence = {}
+    for name, indicator in watching.indicators.items():
+        margins = margins_of(indicator)
+        old = before.evidence.get(name) or begin(margins)
+        evidence[name] = look(old, looks[name], margins)
+    return before.model_copy(
+        update={
+            "evidence": evidence,
+            "until": until,
+            "left_out": None,
+            "thin": before.thin + 1 if _is_thin(looks.values(), weight) else 0,
+            "unhealthy": before.unhealthy or _proven(evidence, watching),
+        }
+    )
+
+
+def guarded(
+    before: Analysis, readings: Mapping[str, float], now: datetime, watching: Watching
+) -> Analysis:
+    """Note what the guards' queries gave. One that gave nothing keeps what was known of it."""
+    past = {
+        name: before.past.get(name, now)
+        for name, guard in watching.guards.items()
+        if (name in readings and guard.broken_by(readings[name]))
+        or (name not in readings and name in before.past)
+    }
+    excused = tuple(name for name in before.excused if name in past)
+    return before.model_copy(update={"past": past, "readings": dict(readings), "excused": excused})
+
+
+def excused(before: Analysis) -> Analysis:
+    """A person lets it go on, knowing what is past its limit, and how little traffic there is."""
+    return before.model_copy(update={"excused": tuple(before.past), "thin": 0})
+
+
+def broken(analysis: Analysis, now: datetime, watching: Watching) -> tuple[str, Guard] | None:
+    """Name the first guard that has been past its limit for long enough."""
+    for name, since in analysis.past.items():
+        guard = watching.guards.get(name)
+        due = guard is not None and now - since >= guard.lasts
+        if guard is not None and due and name not in analysis.excused:
+            return name, guard
+    return None
+
+
+def is_news(analysis: Analysis, watching: Watching, now: datetime) -> bool:
+    """Whether the card should say it: another verdict at once, other figures each minute."""
+    if analysis.said is not verdict_of(analysis, watching) or analysis.said_at is None:
+        return True
+    return now - analysis.said_at >= SAID_EACH
+
+
+def verdict_of(analysis: Analysis, watching: Watching) -> Verdict:
+    """Say what all indicators together amount to: the worst of them (docs/analysis.md)."""
+    if analysis.unhealthy:
+        return Verdict.UNHEALTHY
+    if not analysis.evidence:
+        return Verdict.UNDECIDED
+    each = [_alone(analysis, name, watching) for name in watching.indicators]
+    return max(each, key=_ORDER.index, default=Verdict.UNDECIDED)
+
+
+def _alone(analysis: Analysis, name: str, watching: Watching) -> Verdict:
+    evidence = analysis.evidence.get(name)
+    if evidence is None:
+        return Verdict.UNDECIDED
+    found = verdict(evidence, margins_of(watching.indicators[name]))
+    # Alone it would do; with its share of the evidence it doesn't yet. That is not clean either.
+    return Verdict.MARGINAL if found is Verdict.UNHEALTHY else found
+
+
+def telling(analysis: Analysis, watching: Watching) -> str | None:
+    """Name the indicator that the verdict hangs on; None before the first look."""
+    if not analysis.evidence:
+        return None
+    if analysis.unhealthy:
+        return _loudest(analysis.evidence, watching)
+    return max(
+        analysis.evidence,
+        key=lambda name: (
+            _ORDER.index(_alone(analysis, name, watching)),
+            analysis.evidence[name].of_harm,
+        ),
+    )
+
+
+def _proven(evidence: Mapping[str, Evidence], watching: Watching) -> bool:
+    """Whether the weighted mean of all evidence calls for a rollback.
+
+    Valid however the indicators hang together; a product of them would not be.
+    """
+    weights = watching.weights
+    whole = sum(weights[name] * one.of_harm for name, one in evidence.items())
+    name = _loudest(evidence, watching)
+    margins = margins_of(watching.indicators[name])
+    return whole >= 1 / margins.alpha and evidence[name].excess >= margins.floor
+
+
+def _loudest(evidence: Mapping[str, Evidence], watching: Watching) -> str:
+    weights = watching.weights
+    return max(evidence, key=lambda name: weights.get(name, 0.0) * evidence[name].of_harm)
+
+
+def _is_thin(looks: Collection[Look], weight: int) -> bool:
+    busiest = max(looks, key=lambda row: row.n_c + row.n_s)
+    promised = (busiest.n_c + busiest.n_s) * weight / 100
+    return promised >= FEW and busiest.n_c < THIN_SHARE * promised

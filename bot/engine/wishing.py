@@ -1,0 +1,165 @@
+"""People's wishes for a release under way: a tick takes them before it acts (DESIGN §4.8).
+
+Called by `working`. The newest that applies decides; a wish to go back comes before all others.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.audit import AuditTag
+from bot.domain.facts import ClusterFact
+from bot.domain.lifecycle import Event, State, advance, may
+from bot.domain.plans import Plan
+from bot.domain.reasons import Reason
+from bot.domain.releases import Release
+from bot.engine import endings, pausing, record, undoing
+from bot.engine.world import World
+from bot.store import audit, leases, wishes
+from bot.store.leases import Lease
+from bot.store.wishes import Wish
+from bot.views import lines
+
+
+async def take(
+    world: World, lease: Lease, release: Release, open_ones: Sequence[Wish]
+) -> tuple[Release, Lease]:
+    """Take every open wish; the newest that applies decides. Returns the release as it is then."""
+    if not open_ones:
+        return release, lease
+    back = [w for w in open_ones if w.kind in ("rollback", "cancel")]
+    if back:
+        return await _go_back(world, lease, release, back[0]), lease
+    newest = open_ones[-1]
+    if newest.kind == "resume" and release.reason is Reason.HELD:
+        return await _resume(world, lease, release, newest)
+    if newest.kind == "pause" and may(release.state, Event.PAUSED):
+        return await pausing.pause(world, lease, release, newest), lease
+    if newest.kind in ("resume", "promote") and pausing.may_go_on(release, newest.kind):
+        promoted = newest.kind == "promote"
+        return await pausing.go_on(world, lease, release, newest, promoted=promoted), lease
+    if newest.kind == "repaired":
+        return await _repaired(world, lease, release, newest), lease
+    return await _drop(world, lease, release), lease
+
+
+async def _drop(world: World, lease: Lease, release: Release) -> Release:
+    """The wish has no meaning in this state any more; it is taken and nothing follows."""
+    async with world.store.write() as session:
+        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
+        await wishes.take_all(session, release.id, world.clock.now())
+    return release
+
+
+async def _go_back(world: World, lease: Lease, release: Release, wish: Wish) -> Release:
+    now = world.clock.now()
+    if release.state is State.QUEUED:
+        return await _withdraw(world, lease, release, wish, now)
+    if not may(release.state, Event.UNDO_STARTED):
+        return await _drop(world, lease, release)
+    async with world.store.write() as session:
+        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
+        return await undoing.turn_back(session, release, wish, now)
+
+
+async def _withdraw(
+    world: World, lease: Lease, release: Release, wish: Wish, now: datetime
+) -> Release:
+    after = release.model_copy(
+        update={
+            "state": advance(release.state, Event.CANCELLED),
+            "reason": Reason.CANCELLED_BY_PERSON,
+            "ended_at": now,
+            "acted_by": wish.by,
+            "acted_at": wish.at,
+        }
+    )
+    async with world.store.write() as session:
+        await leases.hold(session, lease, None)
+        await wishes.take_all(session, release.id, now)
+        said = [lines.cancelled(wish.by)]
+        await record.advance(session, release, after, now, due_at=None, lines=said, by=wish.by)
+    return after
+
+
+async def _resume(
+    world: World, lease: Lease, release: Release, wish: Wish
+) -> tuple[Release, Lease]:
+    """Go on from what is there, after a look: a person has decided that it may."""
+    plan = release.plan
+    if plan is None or not may(release.state, Event.RESUMED):
+        return await _drop(world, lease, release), lease
+    cluster = await world.cluster.look(plan.target)
+    now = world.clock.now()
+    weight = cluster.traffic.weights.get(plan.idle, 0)
+    progress = release.progress.model_copy(
+        update={"weight": weight, "moved": release.progress.moved or weight > 0, "since": now}
+    )
+    after = release.model_copy(
+        update={
+            "state": advance(release.state, Event.RESUMED),
+            "reason": None,
+            "detail": None,
+            "progress": progress,
+        }
+    )
+    async with world.store.write() as session:
+        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
+        highest = _highest_fence(cluster)
+        if highest > lease.fence:
+            lease = await leases.lift(session, lease, highest)
+        await wishes.take_all(session, release.id, now)
+        said = [lines.resumed(wish.by)]
+        await record.advance(session, release, after, now, due_at=now, lines=said, by=wish.by)
+    return after, lease
+
+
+def _highest_fence(cluster: ClusterFact) -> int:
+    return max(cluster.blue.fence or 0, cluster.green.fence or 0, cluster.traffic.fence or 0)
+
+
+async def _repaired(world: World, lease: Lease, release: Release, wish: Wish) -> Release:
+    """Read the cluster again and end the release as what is true there."""
+    plan = release.plan
+    if plan is None or release.state is not State.ROLLING_BACK:
+        return await _drop(world, lease, release)
+    cluster = await world.cluster.look(plan.target)
+    goal, sentence = _what_is_true(release, plan, cluster)
+    now, catalog = world.clock.now(), world.catalog()
+    base = release.model_copy(update={"acted_by": wish.by, "acted_at": wish.at, "ends_as": goal})
+    said = [lines.repaired(wish.by, sentence)]
+    async with world.store.write() as session:
+        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
+        await wishes.take_all(session, release.id, now)
+        await audit.append(
+            session, AuditTag.RELEASE_REPAIRED, release.id, now, actor=wish.by, found=sentence
+        )
+        if goal is State.ABANDONED:
+            ended = base.model_copy(
+                update={
+                    "state": advance(release.state, Event.ABANDONED),
+                    "reason": Reason.REPAIRED_BY_PERSON,
+                    "detail": sentence,
+                    "ended_at": now,
+                    "needs_attention": False,
+                }
+            )
+            await record.advance(
+                session, release, ended, now, due_at=None, lines=said, by=wish.by, catalog=catalog
+            )
+            return ended
+        base = base.model_copy(update={"reason": Reason.REPAIRED_BY_PERSON})
+        await endings.end_undo(session, release, base, now, said, catalog)
+    return base.model_copy(update={"state": goal, "ended_at": now})
+
+
+def _what_is_true(release: Release, plan: Plan, cluster: ClusterFact) -> tuple[State, str]:
+    live = cluster.live
+    if live is None or live.ready == 0 or live.ready < live.wanted:
+        return State.ABANDONED, "Neither slot has all the traffic and all of its pods."
+    says = f"{live.slot} has the traffic, {lines.ready(live)}."
+    went_back = live.slot == (plan.idle if plan.kind == "rollback" else plan.live)
+    if went_back and release.kind == "rollback":
+        return State.SUCCEEDED, says
+    if went_back:
+        return (State.ROLLED_BACK if release.progress.moved else State.FAILED), says
+    return (State.FAILED if release.kind == "rollback" else State.SUCCEEDED), says
