@@ -60,10 +60,10 @@ async def handle(request: ReleaseRequest | PlanRequest, ctx: Context) -> Answer:
     if isinstance(request, PlanRequest):
         return await show_plan(request.release, ctx)
     if request.strategy is not None:
-        refuse_unbuilt(request.strategy, request, ctx)
+        refuse_strategy(request.strategy, request, ctx)
     return await ctx.decisions.request(request)
 
 
-def refuse_unbuilt(kind: StrategyKind, request: ReleaseRequest, ctx: Context) -> None:
-    """Refuse a strategy that isn't built yet before anything is stored."""
+def refuse_strategy(kind: StrategyKind, request: ReleaseRequest, ctx: Context) -> None:
+    """Refuse a strategy that can't be taken here before anything is stored."""
     steps_for(kind, ctx.queries.rules(request), "green")

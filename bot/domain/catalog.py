@@ -20,8 +20,9 @@ from bot.domain.versions import Constraint
 
 Slot = Literal["blue", "green"]
 StrategyKind = Literal["blue-green", "canary", "rolling", "workflow"]
+Traffic = Literal["service", "gateway", "istio"]
 
-BUILT_STRATEGIES: tuple[StrategyKind, ...] = ("blue-green",)
+BUILT_STRATEGIES: tuple[StrategyKind, ...] = ("blue-green", "canary")
 """Strategies that the engine can carry out today."""
 
 SPECIAL_RIGHTS = ("requester", "owners", "everyone")
@@ -111,10 +112,12 @@ class Policy(Entry):
     """What releases must satisfy, beyond their environment's own settings.
 
     `analysis`: what happens where the metrics give no plain yes, and how a pause ends.
+    `strategies`: those that a release may ask for by `--strategy`; left out: each of them.
     """
 
     scans: ScanThresholds = ScanThresholds()
     analysis: Doubt = Doubt()
+    strategies: tuple[StrategyKind, ...] | None = None
 
 
 class Environment(Entry):
@@ -158,7 +161,7 @@ class Strategy(Entry):
     """Which steps a release takes. Weights are the new slot's share of traffic in per cent."""
 
     kind: StrategyKind = "blue-green"
-    traffic: Literal["service", "gateway"] = "service"
+    traffic: Traffic = "service"
     weights: Weights = (100,)
     bake: Duration = timedelta(minutes=5)
     watch: Duration = timedelta(minutes=15)
@@ -170,7 +173,11 @@ class Strategy(Entry):
         if list(self.weights) != sorted(set(self.weights)) or self.weights[-1] != 100:  # noqa: PLR2004 - per cent
             raise ValueError("weights must rise and end with 100")
         if self.traffic == "service" and len(self.weights) > 1:
-            raise ValueError("traffic: service moves all at once; weights need traffic: gateway")
+            raise ValueError(
+                "traffic: service moves all at once; weights need traffic: gateway or istio"
+            )
+        if self.kind == "canary" and len(self.weights) < 2:  # noqa: PLR2004 - one below, and all
+            raise ValueError("a canary needs a weight below 100, such as weights: [10, 50, 100]")
         missing = [weight for weight in self.hold_at if weight not in self.weights]
         if missing:
             raise ValueError(f"hold_at names {missing[0]}, which is none of the weights")
@@ -186,6 +193,7 @@ class Kubernetes(Entry):
     slot_service: SlotPattern | None = None
     preview: ServicePattern | None = None
     route: ServicePattern | None = None
+    virtual_service: ServicePattern | None = None
     slot_label: str = "slot"
 
 
@@ -209,10 +217,14 @@ class Service(Entry):
     timeout: Duration = timedelta(minutes=30)
 
     @model_validator(mode="after")
-    def _route_for_gateway(self) -> Self:
-        k8s = self.kubernetes
-        if self.strategy.traffic == "gateway" and not (k8s.route and k8s.slot_service):
+    def _names_for_weights(self) -> Self:
+        k8s, traffic = self.kubernetes, self.strategy.traffic
+        if traffic == "gateway" and not (k8s.route and k8s.slot_service):
             raise ValueError("traffic: gateway needs kubernetes.route and kubernetes.slot_service")
+        if traffic == "istio" and not (k8s.virtual_service and k8s.slot_service):
+            raise ValueError(
+                "traffic: istio needs kubernetes.virtual_service and kubernetes.slot_service"
+            )
         return self
 
 

@@ -94,7 +94,8 @@ def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
     if service.tier not in catalog.tiers:
         yield Problem(path=(*path, "tier"), message=f"there is no tier {service.tier}")
     if service.strategy.kind not in BUILT_STRATEGIES:
-        message = f"strategy {service.strategy.kind} isn't built yet; blue-green is"
+        built = " and ".join(BUILT_STRATEGIES)
+        message = f"strategy {service.strategy.kind} isn't built yet; {built} are"
         yield Problem(path=(*path, "strategy", "kind"), message=message)
     for env in service.environments or ():
         if env not in catalog.environments:

@@ -6,7 +6,9 @@ from bot.domain.catalog import Slot, StrategyKind
 from bot.domain.targets import Target
 from bot.domain.value import Value, canonical, digest
 
-StepKind = Literal["dispatch", "deploy", "verify", "smoke", "shift", "bake", "restore", "settle"]
+StepKind = Literal[
+    "dispatch", "deploy", "scale", "verify", "smoke", "shift", "bake", "restore", "settle"
+]
 
 
 class PlanStep(Value):
@@ -22,6 +24,9 @@ class PlanStep(Value):
     """For `dispatch` and `smoke`: the workflow's file name. For `deploy`: who set the image."""
     watch: bool = False
     """For `bake`: this is the watch at 100 %, after which the release settles."""
+    share: int = 100
+    """For `deploy`, `scale`, `verify` and `shift`: per cent of the live slot's size that the slot
+    must have."""
     judged: bool = False
     """For `bake`: the new slot's metrics are compared with the old one's meanwhile."""
     hold: bool = False

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.domain.catalog import Approvals, Catalog, ScanThresholds, Service, Strategy
+from bot.domain.catalog import (
+    Approvals,
+    Catalog,
+    ScanThresholds,
+    Service,
+    Strategy,
+    StrategyKind,
+)
 from bot.domain.durations import Duration
 from bot.domain.indicators import Doubt, Watching
 from bot.domain.targets import Target, target_of
@@ -32,6 +39,7 @@ class Rules(Value):
     approvals: Approvals
     watching: Watching = Watching()
     doubt: Doubt = Doubt()
+    strategies: tuple[StrategyKind, ...] | None = None
 
     def fingerprint(self) -> str:
         """Digest of these rules; a plan holds it, so that a changed policy makes a new plan.
@@ -40,8 +48,9 @@ class Rules(Value):
         an upgrade alone voids no approval.
         """
         data = self.model_dump(mode="json", by_alias=True)
-        for name, unused in (("watching", Watching()), ("doubt", Doubt())):
-            if getattr(self, name) == unused:
+        unused = {"watching": Watching(), "doubt": Doubt(), "strategies": None}
+        for name, value in unused.items():
+            if getattr(self, name) == value:
                 del data[name]
         if not self.strategy.hold_at:
             del data["strategy"]["hold_at"]
@@ -74,6 +83,7 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         approvals=env.approvals,
         watching=entry.metrics,
         doubt=catalog.policies[env.policy].analysis,
+        strategies=catalog.policies[env.policy].strategies,
     )
 
 

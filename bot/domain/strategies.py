@@ -3,20 +3,32 @@
 from typing import assert_never
 
 from bot.domain.catalog import Slot, StrategyKind, other_slot
-from bot.domain.plans import Plan, PlanStep
+from bot.domain.plans import Plan, PlanStep, StepKind
 from bot.domain.reasons import Reason
 from bot.domain.rules import Rules
 from bot.errors import UserError
 
 
 def steps_for(kind: StrategyKind, rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
-    """List the steps of a release onto the idle slot. Raises UserError for what isn't built."""
+    """List the steps of a release onto the idle slot.
+
+    Raises UserError for what isn't built, and for what the policy does not let a release ask for.
+    """
+    allowed = rules.strategies
+    if allowed is not None and kind not in (*allowed, rules.strategy.kind):
+        raise UserError(
+            f"The policy of {rules.target.environment} allows {' and '.join(allowed)} only, not "
+            f"{kind}. Leave --strategy away.",
+            Reason.NO_RIGHT,
+        )
     match kind:
         case "blue-green":
             return _blue_green(rules, idle)
-        case "canary" | "rolling" | "workflow":
+        case "canary":
+            return _canary(rules, idle)
+        case "rolling" | "workflow":
             raise UserError(
-                f"Strategy {kind} isn't built yet. blue-green is: leave --strategy away.",
+                f"Strategy {kind} isn't built yet. blue-green and canary are.",
                 Reason.NOT_BUILT,
             )
         case _:
@@ -24,44 +36,62 @@ def steps_for(kind: StrategyKind, rules: Rules, idle: Slot) -> tuple[PlanStep, .
 
 
 def _blue_green(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
-    return (
-        *_onto_the_slot(rules, idle),
-        PlanStep(kind="verify", slot=idle),
-        *(
-            [PlanStep(kind="smoke", slot=idle, workflow=rules.smoke_workflow)]
-            if rules.smoke_workflow
-            else []
-        ),
-        *_traffic(rules, idle),
-        PlanStep(kind="settle", slot=idle),
-    )
+    """All of the new slot first, then the traffic: at once, or weight by weight."""
+    steps = _onto_the_slot(rules, idle, 100)
+    for weight in rules.strategy.weights:
+        steps += _moved(rules, idle, weight, 100)
+    return (*steps, PlanStep(kind="settle", slot=idle))
 
 
-def _onto_the_slot(rules: Rules, idle: Slot) -> list[PlanStep]:
-    deploy = PlanStep(kind="deploy", slot=idle, workflow=rules.deploy_workflow)
-    if rules.deploy_workflow is None:
-        return [deploy]
-    return [PlanStep(kind="dispatch", slot=idle, workflow=rules.deploy_workflow), deploy]
-
-
-def _traffic(rules: Rules, idle: Slot) -> list[PlanStep]:
-    strategy = rules.strategy
-    steps = []
-    for weight in strategy.weights:
-        last = weight == strategy.weights[-1]
-        pause = strategy.watch if last else strategy.bake
-        steps.append(PlanStep(kind="shift", slot=idle, weight=weight))
-        steps.append(
-            PlanStep(
-                kind="bake",
-                slot=idle,
-                seconds=int(pause.total_seconds()),
-                watch=last,
-                judged=not last and bool(rules.watching.indicators),
-                hold=weight in strategy.hold_at,
-            )
+def _canary(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
+    """As much of the new slot as its share of the traffic takes, made larger before each shift."""
+    first, *later = rules.strategy.weights
+    if not later:
+        raise UserError(
+            "A canary needs a weight below 100 in the catalogue's strategy, such as "
+            "weights: [10, 50, 100].",
+            Reason.NOT_UNDERSTOOD,
         )
+    steps = [*_onto_the_slot(rules, idle, first), *_moved(rules, idle, first, first)]
+    for weight in later:
+        steps += [PlanStep(kind=kind, slot=idle, share=weight) for kind in SIZING]
+        steps += _moved(rules, idle, weight, weight)
+    return (*steps, PlanStep(kind="settle", slot=idle))
+
+
+SIZING: tuple[StepKind, ...] = ("scale", "verify")
+"""How a canary grows: more pods, and the wait until they are well."""
+
+
+def _onto_the_slot(rules: Rules, idle: Slot, share: int) -> list[PlanStep]:
+    """Bring the version onto the slot, with so much of the live slot's size, and try it."""
+    steps = [
+        PlanStep(kind="deploy", slot=idle, workflow=rules.deploy_workflow, share=share),
+        PlanStep(kind="verify", slot=idle, share=share),
+    ]
+    if rules.deploy_workflow is not None:
+        steps.insert(0, PlanStep(kind="dispatch", slot=idle, workflow=rules.deploy_workflow))
+    if rules.smoke_workflow is not None:
+        steps.append(PlanStep(kind="smoke", slot=idle, workflow=rules.smoke_workflow))
     return steps
+
+
+def _moved(rules: Rules, idle: Slot, weight: int, share: int) -> list[PlanStep]:
+    """Move the traffic to a weight, and watch it there."""
+    strategy = rules.strategy
+    last = weight == strategy.weights[-1]
+    pause = strategy.watch if last else strategy.bake
+    return [
+        PlanStep(kind="shift", slot=idle, weight=weight, share=share),
+        PlanStep(
+            kind="bake",
+            slot=idle,
+            seconds=int(pause.total_seconds()),
+            watch=last,
+            judged=not last and bool(rules.watching.indicators),
+            hold=weight in strategy.hold_at,
+        ),
+    ]
 
 
 def undo_steps(plan: Plan, *, moved: bool) -> tuple[PlanStep, ...]:

@@ -131,6 +131,8 @@ def _doing(step: PlanStep, release: Release) -> str:
             return f"{step.workflow} brings {bare(release.version)} to {step.slot}"
         case "deploy":
             return f"Setting {bare(release.version)} on {step.slot}"
+        case "scale":
+            return f"Growing {step.slot} for {step.share} %"
         case "verify":
             return f"Waiting for {step.slot}'s pods"
         case "smoke":

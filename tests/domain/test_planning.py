@@ -90,10 +90,22 @@ def test_steps_rise_to_a_hundred_and_settle(weights: list[int]) -> None:
     assert [s.watch for s in steps if s.kind == "bake"] == [False] * len(weights) + [True]
 
 
-@pytest.mark.parametrize("kind", ["canary", "rolling", "workflow"])
+@pytest.mark.parametrize("kind", ["rolling", "workflow"])
 def test_what_is_not_built_is_refused_in_words(kind: Any) -> None:
     with pytest.raises(UserError, match="isn't built yet"):
         steps_for(kind, rules(), "green")
+
+
+@given(st.lists(st.integers(1, 99), min_size=1, unique=True))
+def test_a_canary_grows_before_each_shift(weights: list[int]) -> None:
+    strategy = Strategy(kind="canary", traffic="gateway", weights=(*sorted(weights), 100))
+    steps = steps_for("canary", rules().model_copy(update={"strategy": strategy}), "green")
+    shifts = [i for i, step in enumerate(steps) if step.kind == "shift"]
+    assert [steps[i].weight for i in shifts] == [*sorted(weights), 100]
+    for at in shifts:
+        before = [step for step in steps[:at] if step.kind in ("deploy", "scale")]
+        assert before[-1].share == steps[at].share == steps[at].weight
+        assert steps[at - 1].kind in ("verify", "smoke")
 
 
 def test_the_way_back_depends_on_whether_traffic_moved() -> None:

@@ -18,6 +18,7 @@ from tests.tester import CATALOG
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quantivista" / "catalog.yaml"
 
+METRICS = "    metrics: {{indicators: {{errors: {{{}}}}}}}\n"
 BASE = """\
 organization: q
 tiers: [one, two]
@@ -68,7 +69,18 @@ WRONG = {
               "traffic: service moves all at once"),
     "route": (BASE + "    strategy: {traffic: gateway}\n",
               "traffic: gateway needs kubernetes.route"),
-    "strategy": (BASE + "    strategy: {kind: canary}\n", "strategy canary isn't built yet"),
+    "strategy": (BASE + "    strategy: {kind: rolling}\n", "strategy rolling isn't built yet"),
+    "canary": (BASE + "    strategy: {kind: canary}\n", "a canary needs a weight below 100"),
+    "indicator": (BASE + METRICS.format("requests: 'r{slot}', objective: 99"),
+                  "say either failed: SELECTOR or good: SELECTOR"),
+    "no slot": (BASE + METRICS.format("requests: r, failed: f, objective: 99"),
+                "this must hold {slot}"),
+    "range": (BASE + METRICS.format("requests: 'r{slot}[5m]', failed: 'f{slot}', objective: 99"),
+              "leave the [time] away"),
+    "shares": (BASE + METRICS.format("requests: 'r{slot}', failed: 'f{slot}', objective: 99, weight: 0.4"),
+                "add up to 0.4, not to 1"),
+    "guard": (BASE + "    metrics: {guards: {g: {query: q}}}\n", "say either above: NUMBER"),
+    "hold": (BASE + "    strategy: {weights: [100], hold_at: [10]}\n", "hold_at names 10"),
     "duration": (BASE + "    timeout: soon\n", "'soon' is not a duration such as 90s"),
     "pattern": (BASE.replace("q/b:{version}", "q/b:{tag}"), "{tag} can't stand here"),
     "dependency": (BASE + "    depends_on: {c: '>=1'}\n", "there is no service c"),

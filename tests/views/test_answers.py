@@ -33,7 +33,7 @@ def test_a_dry_run() -> None:
 ✓ *free* nothing else under way
 ✓ *cluster* blue is live with 3 of 3 pods
 Then: deploy to green · health · smoke · 100 % · watch 30 s.
-Plan 5459af05.
+Plan 14dfe46b.
 `/release payments v2.1.0 production` asks for it.\
 """)
     bad = facts(checks=Known(value=()))
@@ -117,18 +117,18 @@ Reason given: fixes &lt;b&gt;rounding&lt;/b&gt;
 ✓ *scans* 0 critical, 0 high, 3 medium, 0 low
 ✓ *free* nothing else under way
 ✓ *cluster* blue is live with 3 of 3 pods
-Plan 5459af05: deploy to green · health · smoke · 100 % · watch 30 s.
+Plan 14dfe46b: deploy to green · health · smoke · 100 % · watch 30 s.
 Commit abc123def456, image quantivista/payments:v2.1.0.
 By hand, to go back: `kubectl --context main -n production patch service payments -p '{"spec":{"selector":{"slot":"blue"}}}'`
-<@U0BEN> approved plan 5459af05 at <!date^1772641800^{time}|16:30 UTC>
+<@U0BEN> approved plan 14dfe46b at <!date^1772641800^{time}|16:30 UTC>
 Commits by ana, dan.\
 """)
 
 
 def test_approval_shows_the_plan_first() -> None:
     assert read(answers.approve_first(release(State.AWAITING_APPROVAL))) == snapshot("""\
-payments 2.0.5 → 2.1.0 · production · rel-7k3f: `/release approve rel-7k3f 5459af05` says yes
-[Approve release:approve=rel-7k3f:5459af05]\
+payments 2.0.5 → 2.1.0 · production · rel-7k3f: `/release approve rel-7k3f 14dfe46b` says yes
+[Approve release:approve=rel-7k3f:14dfe46b]\
 """)
 
 

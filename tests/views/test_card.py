@@ -55,7 +55,7 @@ payments 2.0.5 → 2.1.0 · production · rel-7k3f
 ✓ *free* nothing else under way
 ✓ *cluster* blue is live with 3 of 3 pods
 Then: deploy to green · health · smoke · 100 % · watch 30 s. About 12 min.
-[Approve release:approve=rel-7k3f:5459af05] [Reject release:reject=rel-7k3f:5459af05] [Cancel release:cancel=rel-7k3f] [⋯ Details]\
+[Approve release:approve=rel-7k3f:14dfe46b] [Reject release:reject=rel-7k3f:14dfe46b] [Cancel release:cancel=rel-7k3f] [⋯ Details]\
 """)
 
 

@@ -1,4 +1,4 @@
-"""Step `deploy`: the idle slot runs the plan's image, with at least the live slot's replicas.
+"""Step `deploy`: the idle slot runs the plan's image, with at least its share of replicas.
 
 Either the bot sets the image, or a workflow has set it and the bot only sees to the size.
 """
@@ -11,6 +11,7 @@ from bot.ports import SlotPatch
 from bot.views import lines
 
 KIND = "deploy"
+ALL = 100
 
 
 async def run(work: Work) -> Outcome:
@@ -23,13 +24,17 @@ async def run(work: Work) -> Outcome:
     if newer:
         return newer
     live = await work.look_at(work.plan.live)
-    patch = _patch(work, idle, max(live.wanted, idle.wanted, 1))
+    exactly = work.step.share < ALL and await work.intent("patch") is None
+    patch = _patch(work, idle, work.needed(live), exactly=exactly)
     if isinstance(patch, SlotPatch):
         return await _apply(work, idle, patch)
     return patch or Done(lines.deployed(work.plan.version, work.step.slot))
 
 
-def _patch(work: Work, idle: SlotFact, size: int) -> SlotPatch | Failed | Held | None:
+def _patch(
+    work: Work, idle: SlotFact, size: int, *, exactly: bool
+) -> SlotPatch | Failed | Held | None:
+    """What to change, if anything. `exactly`: a canary begins small, once; then it only grows."""
     wrong_image = idle.image != work.plan.image
     if wrong_image and work.step.workflow is not None:
         return Failed(
@@ -40,12 +45,13 @@ def _patch(work: Work, idle: SlotFact, size: int) -> SlotPatch | Failed | Held |
     before = work.progress.before
     if wrong_image and before is not None and idle.image != before.image:
         return Held(f"{idle.slot} runs {idle.image}, which this release did not set.")
-    if not wrong_image and idle.wanted >= size:
+    wrong_size = idle.wanted < size or (exactly and idle.wanted > size)
+    if not wrong_image and not wrong_size:
         return None
     return SlotPatch(
         image=work.plan.image if wrong_image else None,
         version=work.plan.version if wrong_image else None,
-        replicas=size if idle.wanted < size else None,
+        replicas=size if wrong_size else None,
     )
 
 

@@ -15,6 +15,7 @@ from bot.domain.reasons import Reason
 from bot.engine.effects import TRAFFIC
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
+from bot.views.words import count
 
 KIND = "shift"
 ALL = 100
@@ -73,12 +74,13 @@ async def _slot_not_ready(work: Work, seen: SlotFact | None) -> Outcome | None:
     if slot.trouble:
         return failing(slot.slot, slot.trouble[0])
     live = await work.look_at(work.plan.live)
-    if slot.ready >= max(live.wanted, 1):
+    needed = work.needed(live)
+    if slot.ready >= needed:
         return None
-    # The switch is refused until the slot can take what the live one takes.
+    # The shift is refused until the slot can take its share of what the live one takes.
     return work.overdue() or Wait(
         work.now + work.world.limits.pod_poll,
-        f"{slot.slot} needs {max(live.wanted, 1)} ready pods before traffic; {lines.ready(slot)}",
+        f"{slot.slot} needs {count(needed, 'ready pod')} before traffic; {lines.ready(slot)}",
     )
 
 

@@ -40,7 +40,7 @@ def _sick(work: Work, slot: SlotFact) -> Failed | None:
 
 async def _whole(work: Work, slot: SlotFact) -> Outcome:
     live = await work.look_at(work.plan.live)
-    if slot.rolled_out and slot.ready >= slot.wanted >= live.wanted:
+    if slot.rolled_out and slot.ready >= slot.wanted >= work.needed(live):
         return Done(lines.pods_ready(work.plan.version, slot))
     overdue = work.overdue()
     if overdue:

@@ -108,6 +108,10 @@ class Work:
         """Read one slot from the cluster."""
         return await self.world.cluster.look_at_slot(self.plan.target, slot)
 
+    def needed(self, live: SlotFact) -> int:
+        """How many pods the step's slot must have, beside the live slot as it is now."""
+        return max(1, -(-live.wanted * self.step.share // 100))
+
     async def glance(self) -> Glance:
         """Read what a way back needs first; a look that began with the click is as good."""
         early = await self.head_start.glance() if self.head_start else None

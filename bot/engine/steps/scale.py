@@ -1,0 +1,36 @@
+"""Step `scale`: a canary's slot gets the pods that its next share of the traffic takes.
+
+It only ever adds: what an autoscaler or a person gave it besides is left.
+"""
+
+from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
+from bot.domain.reasons import Reason
+from bot.engine.steps.work import Work
+from bot.ports import SlotPatch
+
+KIND = "scale"
+
+
+async def run(work: Work) -> Outcome:
+    """Look; patch the size where it is too small; look again on the next try."""
+    slot = await work.look_at(work.step.slot)
+    if not slot.exists:
+        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+    newer = work.newer_mark(f"{work.step.slot}'s Deployment", slot.fence)
+    if newer:
+        return newer
+    if work.plan.image is not None and slot.image != work.plan.image:
+        return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
+    needed = work.needed(await work.look_at(work.plan.live))
+    if slot.wanted >= needed:
+        return Done()
+    await work.intend("patch", about=f"{slot.slot}: {needed} pods for {work.step.share} %")
+    await work.world.cluster.change_slot(
+        work.plan.target,
+        slot,
+        SlotPatch(replicas=needed),
+        fence=work.lease.fence,
+        release=work.release.id,
+    )
+    await work.record("patch", "patched")
+    return Wait(work.now, f"{slot.slot} gets {needed} pods")
