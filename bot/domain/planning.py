@@ -4,31 +4,37 @@ from bot.domain.catalog import Slot
 from bot.domain.facts import Facts, Known
 from bot.domain.plans import Plan
 from bot.domain.requests import ReleaseRequest
+from bot.domain.returning import Former
 from bot.domain.rules import Rules
 from bot.domain.strategies import rollback_steps, steps_for
 from bot.domain.targets import image_of
 
 
-def build_plan(request: ReleaseRequest, rules: Rules, facts: Facts) -> Plan | None:
+def build_plan(
+    request: ReleaseRequest, rules: Rules, facts: Facts, former: Former | None = None
+) -> Plan | None:
     """Make the plan, or None where the facts don't suffice (a gate says why).
 
-    Raises UserError where the strategy asked for isn't built.
+    `former`: what ran here before is brought back, with that deployment's own commit and image;
+    that this is a rollback is the release's kind, not the plan's. Raises UserError where the
+    strategy asked for isn't built.
     """
-    if not isinstance(facts.tag, Known) or facts.tag.value.tag is None:
+    goal = former or _tagged(request, rules, facts)
+    if goal is None:
         return None
     if not isinstance(facts.cluster, Known) or facts.cluster.value.traffic.live is None:
         return None
-    tag, live = facts.tag.value.tag, facts.cluster.value.traffic.live
+    live = facts.cluster.value.traffic.live
     running = facts.cluster.value.slot(live)
     kind = request.strategy or rules.strategy.kind
     idle: Slot = "green" if live == "blue" else "blue"
     return Plan(
         kind="release",
         target=rules.target,
-        version=request.version,
-        tag=tag.name,
-        commit=tag.commit,
-        image=image_of(rules.target.image_pattern, request.version, tag.commit),
+        version=goal.version,
+        tag=None if former else _tag_name(facts),
+        commit=goal.commit,
+        image=goal.image,
         previous=facts.live_version,
         previous_commit=facts.live_commit,
         previous_image=running.image,
@@ -40,6 +46,20 @@ def build_plan(request: ReleaseRequest, rules: Rules, facts: Facts) -> Plan | No
         window=int(rules.rollback_window.total_seconds()),
         timeout=int(rules.timeout.total_seconds()),
     )
+
+
+def _tagged(request: ReleaseRequest, rules: Rules, facts: Facts) -> Former | None:
+    """What the version's tag leads to; None where there is no such tag, or nobody knows."""
+    if not isinstance(facts.tag, Known) or facts.tag.value.tag is None:
+        return None
+    commit = facts.tag.value.tag.commit
+    image = image_of(rules.target.image_pattern, request.version, commit)
+    return Former(version=request.version, commit=commit, image=image)
+
+
+def _tag_name(facts: Facts) -> str | None:
+    tag = facts.tag.value.tag if isinstance(facts.tag, Known) else None
+    return tag.name if tag else None
 
 
 def build_rollback(undone: Plan, rules: Rules) -> Plan:

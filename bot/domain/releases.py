@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from bot.domain.analysis import Analysis
+from bot.domain.analysis import Analysis, Move
 from bot.domain.facts import Diff
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.plans import Plan, PlanStep, plan_digest
 from bot.domain.reasons import Reason
 from bot.domain.requests import Asker, ReleaseRequest
+from bot.domain.returning import Former
 from bot.domain.rules import Rules
 from bot.domain.strategies import undo_steps
 from bot.domain.value import Value
@@ -51,6 +52,8 @@ class Progress(Value):
     """Whether any traffic may have moved to the new slot."""
     weight: int = 0
     """The new slot's share of traffic that was last confirmed."""
+    moves: tuple[Move, ...] = ()
+    """When traffic moved forward, and how far."""
     before: SlotBefore | None = None
     run_url: str | None = None
     tests_run: int | None = None
@@ -96,6 +99,8 @@ class Release(Value):
     """The ending that the undo steps lead to."""
     undoes: str | None = None
     """Kind rollback: the release that it takes back."""
+    former: Former | None = None
+    """Kind rollback, where no switch does any more: what it releases again."""
     undone_by: str | None = None
     acted_by: str | None = None
     """Who decided the ending, where a person did (Slack id)."""

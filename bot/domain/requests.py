@@ -68,10 +68,11 @@ class DecisionRequest(Value):
 
 
 class RollbackRequest(Value):
-    """Go back to the previous version of a service in an environment."""
+    """Go back to what ran before of a service in an environment; None: whatever that was."""
 
     service: str
     environment: str
+    version: str | None = None
 
 
 class AdoptRequest(Value):

@@ -48,7 +48,14 @@ async def end_forward(
             "window_until": since + window if plan and plan.previous else None,
         }
     )
-    await _live_now(session, after, since, "release", now)
+    if release.kind == "rollback":
+        after = after.model_copy(update={"locks": True, "window_until": None})
+        await _live_now(session, after, since, "rollback", now)
+        await _tell_undone(session, after, now)
+        await _lock(session, after, now)
+        said = [*said, lines.held_back(after, authors(catalog, after))]
+    else:
+        await _live_now(session, after, since, "release", now)
     said = [*said, lines.succeeded(after, now)]
     due_at = after.window_until
     await record.advance(session, before, after, now, due_at=due_at, lines=said, catalog=catalog)

@@ -6,6 +6,7 @@ A release that is `held` is not here: its world is as nobody left it, and nobody
 """
 
 from datetime import datetime
+from typing import Literal
 
 from bot.domain.analysis import excused
 from bot.domain.audit import AuditTag
@@ -117,7 +118,7 @@ async def tick(world: World, lease: Lease, release: Release) -> bool:
             work.release = release.progressed(changes)
             return await undoing.fail(work, release, stop)
         if isinstance(stop, Held) and stop.reason is Reason.HELD:
-            return await _found_changed(work, release, stop)
+            return await undoing.hold(work, release, stop)
     until = release.progress.pause_until
     if until is not None and work.now >= until:
         return await _over(work, release)
@@ -142,30 +143,17 @@ async def _look(work: Work) -> tuple[Outcome | None, dict[str, object]]:
 
 async def _over(work: Work, release: Release) -> bool:
     """Nobody ended the pause: do what policy says."""
-    doubt, now = release.rules.doubt, work.now
-    if doubt.then == "rollback":
+    now = work.now
+    if _then(release) == "rollback":
         sentence = f"Nobody decided by {_default(release, now)[0]}."
         return await undoing.fail(work, release, Failed(Reason.PAUSE_RAN_OUT, sentence))
     asked = release.reason is not Reason.PAUSED_BY_PERSON
     after = going_on(release, now, promoted=asked)
     async with work.world.store.write() as session:
         await leases.hold(session, work.lease, work.world.clock.real() + leases.LEASE)
-        said = [lines.pause_over(lines.then(doubt))]
+        said = [lines.pause_over(lines.then("go-on"))]
         await record.advance(session, release, after, now, due_at=now, lines=said)
     return True
-
-
-async def _found_changed(work: Work, release: Release, stop: Held) -> bool:
-    """Somebody changed the world meanwhile: then nobody here may act on it any more."""
-    after = release.progressed({"pause_until": None}).model_copy(
-        update={"reason": Reason.HELD, "detail": stop.sentence}
-    )
-    async with work.world.store.write() as session:
-        await leases.hold(session, work.lease, None)
-        await audit.append(session, AuditTag.RELEASE_HELD, release.id, work.now, why=stop.sentence)
-        said = [lines.held(stop.sentence)]
-        await record.advance(session, release, after, work.now, due_at=None, lines=said)
-    return False
 
 
 def _stopped(release: Release, now: datetime) -> Release:
@@ -178,7 +166,12 @@ def _stopped(release: Release, now: datetime) -> Release:
 def _default(release: Release, now: datetime) -> tuple[str, str]:
     """Say until when somebody is waited for, and what happens then."""
     until = release.progress.pause_until or now
-    return moment(until, now), lines.then(release.rules.doubt)
+    return moment(until, now), lines.then(_then(release))
+
+
+def _then(release: Release) -> Literal["rollback", "go-on"]:
+    """Say how a pause that nobody ends is ended. A rollback is never taken back by the machine."""
+    return "go-on" if release.kind == "rollback" else release.rules.doubt.then
 
 
 def _next(release: Release, now: datetime) -> datetime:

@@ -5,17 +5,21 @@ is read again after: its last holder may have written meanwhile. The first effec
 here too, so that the tick which goes on (`effects.HeadStart`) can act at once.
 """
 
+from structlog.contextvars import bind_contextvars
+
 from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import Event, State, may
 from bot.domain.planning import build_rollback
 from bot.domain.reasons import Reason
 from bot.domain.releases import Progress, Release
 from bot.domain.requests import ReleaseRequest
+from bot.domain.returning import Former, former_of, return_rules
+from bot.domain.rules import rules_for
 from bot.engine import effects, record, undoing
 from bot.engine.deciding import Change, Deciding
 from bot.engine.effects import TRAFFIC, EarlyLook, HeadStart
 from bot.errors import UserError
-from bot.store import cards, leases, releases, wishes
+from bot.store import cards, leases, ledger, releases, wishes
 from bot.store.leases import Lease
 from bot.store.session import Session
 from bot.views import lines, refusals
@@ -55,7 +59,9 @@ class Rollbacks(Deciding):
             lease = await self._taken(session, new_id, place)
             undone = await self._locked(session, release_id)
             newer = await releases.newer_started(session, undone)
-            refusals.check_rollback(undone, newer, self._now)
+            refusals.check_rollback(undone, newer)
+            if undone.window_until is None or undone.window_until <= self._now:
+                raise refusals.window_closed(undone)
             rollback = self._rollback_of(undone, new_id)
             try:
                 await releases.insert(session, rollback, self._key, self._now)
@@ -70,6 +76,88 @@ class Rollbacks(Deciding):
             return await self._begun(session, lease, rollback, early)
 
         return store
+
+    async def returning(self, undone: Release, version: str | None) -> Change:
+        """Release again what ran here before: no switch leads there any more.
+
+        Raises UserError where nothing that ran here will do.
+        """
+        former = await self._former(undone, version)
+        place = _place(undone)
+
+        async def store(session: Session) -> None:
+            if await releases.by_request(session, self._key):
+                return
+            now = self._now
+            new_id = await releases.free_id(session)
+            rollback = self._return_to(undone, former, new_id)
+            bind_contextvars(release=new_id)
+            await releases.insert(session, rollback, self._key, now)
+            await cards.want(session, new_id, rollback.asker.channel, now, urgent=True)
+            await self._note(
+                session,
+                AuditTag.ROLLBACK_ASKED,
+                new_id,
+                undoes=undone.id,
+                service=place[0],
+                environment=place[1],
+                version=former.version,
+            )
+            said = [lines.return_asked(self._asker.user, former, now)]
+            await record.say(session, rollback, said, now)
+
+        return store
+
+    async def _former(self, undone: Release, version: str | None) -> Former:
+        """Find what to go back to: what ran and was verified here, not merely the last row."""
+        service, environment = _place(undone)
+        async with self._world.store.read() as session:
+            stays = await ledger.history(
+                session, service=service, environment=environment, limit=200
+            )
+        ran = [
+            Former(
+                version=stay.version,
+                commit=stay.commit,
+                image=stay.image,
+                since=stay.since,
+                until=stay.until,
+            )
+            for stay in stays
+            if stay.image is not None and stay.ended_by != "rollback" and stay.until is not None
+        ]
+        plan = undone.plan
+        if plan is not None and plan.previous is not None and plan.previous_image is not None:
+            # What ran before the bot's first day is in no ledger, but the first plan saw it.
+            before = Former(
+                version=plan.previous, commit=plan.previous_commit, image=plan.previous_image
+            )
+            ran.append(before)
+        found = former_of(ran, undone.version, version)
+        if found is None:
+            raise refusals.nothing_before(undone, version, [stay.version for stay in ran])
+        return found
+
+    def _return_to(self, undone: Release, former: Former, new_id: str) -> Release:
+        service, environment = _place(undone)
+        rules = return_rules(rules_for(self._world.catalog(), service, environment))
+        now = self._now
+        return Release(
+            id=new_id,
+            kind="rollback",
+            request=ReleaseRequest(
+                service=service, version=former.version, environment=environment
+            ),
+            asker=self._asker,
+            created_at=now,
+            state=State.GATHERING,
+            rules=rules,
+            expires_at=now + rules.approvals.expires,
+            undoes=undone.id,
+            former=former,
+            acted_by=self._asker.user,
+            acted_at=self._at,
+        )
 
     async def _taken(self, session: Session, release_id: str, place: tuple[str, str]) -> Lease:
         world = self._world

@@ -6,6 +6,7 @@ from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import UNDER_WAY, WAITING, Event, State, advance, may
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
+from bot.domain.versions import same_version
 from bot.engine.deciding import Change
 from bot.engine.rollbacks import Rollbacks
 from bot.errors import UserError
@@ -47,7 +48,16 @@ class Stops(Rollbacks):
             return await self.turning_back(release)
         if release.state in UNDER_WAY:
             return self._stopping(release_id)
-        return await self.switching_back(release)
+        if await self._is_open(release):
+            return await self.switching_back(release)
+        return await self.returning(release, release.plan_previous)
+
+    async def _is_open(self, release: Release) -> bool:
+        """Whether a switch takes it back. Raises UserError where nothing does."""
+        async with self._world.store.read() as session:
+            newer = await releases.newer_started(session, release)
+        refusals.check_rollback(release, newer)
+        return release.window_until is not None and release.window_until > self._now
 
     async def _cancel_instead(self, release: Release) -> Change:
         """Before traffic moved a click on Roll back does what Cancel does."""
@@ -84,8 +94,13 @@ class Stops(Rollbacks):
 
         return store
 
-    async def roll_back_service(self, service: str, environment: str) -> Change:
-        """Roll back what is under way or was released last for a service in an environment."""
+    async def roll_back_service(
+        self, service: str, environment: str, version: str | None = None
+    ) -> Change:
+        """Roll back what is under way or was released last for a service in an environment.
+
+        `version`: what to go back to, of all that ran there; None: what ran before.
+        """
         async with self._world.store.read() as session:
             newest = await releases.latest(
                 session,
@@ -100,7 +115,12 @@ class Stops(Rollbacks):
                 "so there is nothing that it could take back.",
                 Reason.NOTHING_TO_DO,
             )
-        return await self.roll_back(newest[0].id)
+        last = newest[0]
+        if version is None or last.state in UNDER_WAY or same_version(version, last.plan_previous):
+            return await self.roll_back(last.id)
+        rights = self._environment(environment).rights
+        await self._must(rights.rollback, service, f"roll back {service}", stale_will_do=True)
+        return await self.returning(last, version)
 
     async def retry(self, release_id: str) -> Change:
         """Ask the gates again, or what is being waited for."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.domain.audit import AuditTag
 from bot.domain.by_hand import undo_command
 from bot.domain.lifecycle import Event, State, advance
-from bot.domain.outcomes import Failed
+from bot.domain.outcomes import Failed, Held
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.engine import record
@@ -49,6 +49,9 @@ def turned_back(
 async def fail(work: Work, before: Release, outcome: Failed) -> bool:
     """Take a release back because a step failed; there is more to do at once."""
     moved, now = work.progress.moved, work.now
+    if moved and work.release.kind == "rollback":
+        # The machine never takes a rollback back: both versions have been found bad now.
+        return await hold(work, before, Held(outcome.sentence, changes=outcome.changes))
     after = turned_back(
         work.release.progressed(outcome.changes),
         now,
@@ -70,6 +73,23 @@ async def fail(work: Work, before: Release, outcome: Failed) -> bool:
         said = [*work.said, lines.undoing(outcome.sentence, moved=moved)]
         await record.advance(session, before, after, now, due_at=now, lines=said)
     return True
+
+
+async def hold(work: Work, before: Release, outcome: Held) -> bool:
+    """Stop where it is until a person has looked. Nobody acts meanwhile."""
+    release = work.release.progressed({**outcome.changes, "pause_until": None})
+    state = State.PAUSED if release.state is State.PAUSED else advance(release.state, Event.HELD)
+    after = release.model_copy(
+        update={"state": state, "reason": Reason.HELD, "detail": outcome.sentence}
+    )
+    async with work.world.store.write() as session:
+        await leases.hold(session, work.lease, None)
+        await audit.append(
+            session, AuditTag.RELEASE_HELD, before.id, work.now, why=outcome.sentence
+        )
+        said = [*work.said, lines.held(outcome.sentence)]
+        await record.advance(session, before, after, work.now, due_at=None, lines=said)
+    return False
 
 
 def by_hand(release: Release) -> str:

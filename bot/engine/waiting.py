@@ -15,6 +15,7 @@ from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Progress, Release, SlotBefore
+from bot.domain.returning import return_gates, return_rules
 from bot.domain.rules import Rules, bake_seconds, rules_for, runs_in
 from bot.engine import record
 from bot.engine.facts import gather, version_as_tagged
@@ -84,11 +85,14 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
         await _settle_gates(world, lease, release, release.rules, None, (missing,))
         return
     rules = rules_for(world.catalog(), release.service, release.environment)
+    if release.former is not None:
+        rules = return_rules(rules)
     now = world.clock.now()
     facts = await gather(world, release.request, rules, now, release_id=release.id)
-    release = _spelled(release, rules, facts)
-    gates = evaluate_all(release.request, facts, rules)
-    plan = build_plan(release.request, rules, facts)
+    release = release if release.former else _spelled(release, rules, facts)
+    evaluate = return_gates if release.former else evaluate_all
+    gates = evaluate(release.request, facts, rules)
+    plan = build_plan(release.request, rules, facts, release.former)
     diff = facts.diff.value if isinstance(facts.diff, Known) else release.diff
     release_now = release.model_copy(update={"diff": diff, "rules": rules})
     await _settle_gates(world, lease, release_now, rules, (facts, plan), gates)

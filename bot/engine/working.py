@@ -7,6 +7,7 @@ it. It returns when it has to wait for something, or when the release has ended.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.analysis import Move
 from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
@@ -59,7 +60,7 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
         await targets.count_start(session, release.environment)
-        problem = await _order_broken(session, release)
+        problem = None if release.former else await _order_broken(session, release)
         if problem:
             await leases.hold(session, lease, None)
             after = release.model_copy(
@@ -176,6 +177,9 @@ async def _done(work: Work, before: Release, outcome: Done) -> bool:
 
 
 def _stepped(work: Work, outcome: Done, now: datetime) -> Release:
+    moves = work.progress.moves
+    if work.forward and work.step.weight is not None:
+        moves = (*moves, Move(now, work.step.weight))
     progress = work.progress.model_copy(
         update={
             **outcome.changes,
@@ -185,6 +189,7 @@ def _stepped(work: Work, outcome: Done, now: datetime) -> Release:
             "trouble": None,
             "short_since": None,
             "promoted": False,
+            "moves": moves,
         }
     )
     changes: dict[str, object] = {"progress": progress}
@@ -239,21 +244,7 @@ async def _held(work: Work, before: Release, outcome: Held) -> bool:
         return await _stuck(work, before, outcome.sentence)
     if outcome.reason is not Reason.HELD:
         return await pausing.ask(work, before, outcome)
-    after = work.release.progressed(outcome.changes).model_copy(
-        update={
-            "state": advance(work.release.state, Event.HELD),
-            "reason": Reason.HELD,
-            "detail": outcome.sentence,
-        }
-    )
-    async with work.world.store.write() as session:
-        await leases.hold(session, work.lease, None)
-        await audit.append(
-            session, AuditTag.RELEASE_HELD, before.id, work.now, why=outcome.sentence
-        )
-        said = [*work.said, lines.held(outcome.sentence)]
-        await record.advance(session, before, after, work.now, due_at=None, lines=said)
-    return False
+    return await undoing.hold(work, before, outcome)
 
 
 async def _stuck(work: Work, before: Release, sentence: str) -> bool:

@@ -117,7 +117,8 @@ def _paused(release: Release, now: datetime) -> str:
         return f"! Held: {safe(release.detail or '')} Resume goes on from what is there."
     note = f" Now: {safe(progress.note)}." if progress.note else ""
     trouble = f" ◷ {safe(progress.trouble)}." if progress.trouble else ""
-    then = "goes on" if release.rules.doubt.then == "go-on" else "goes back"
+    on = release.rules.doubt.then == "go-on" or release.kind == "rollback"
+    then = "goes on" if on else "goes back"
     ends = f" At {moment(progress.pause_until, now)} it {then} by itself."
     if release.reason is Reason.PAUSED_BY_PERSON:
         by = f" by {person(release.acted_by)}" if release.acted_by else ""
@@ -264,10 +265,9 @@ def way_back(card: Card) -> str | None:
     if release.window_until and release.window_until > now:
         until = moment(release.window_until, now)
         return f"Instant rollback until {until}: {bare(plan.previous)} still runs on {plan.live}."
-    previous = bare(plan.previous)
     return (
-        f"Going back to {previous} takes a release now: deploy, health, traffic step by step. "
-        f"`/release {release.service} {previous} {release.environment}`"
+        f"Going back to {bare(plan.previous)} takes a release now: deploy, health, traffic step by "
+        "step. Roll back begins it."
     )
 
 
@@ -335,6 +335,17 @@ def _roll_back(release: Release, what: str) -> Block:
     return blocks.button("Roll back", "release:rollback", release.id, style="danger", ask=ask)
 
 
+def _release_back(release: Release) -> Block:
+    previous = bare(release.plan_previous or "unknown")
+    ask = blocks.confirm(
+        f"Roll back {release.service}?"[:100],
+        f"{previous} is released again in {release.environment}: deploy, health, traffic step by "
+        f"step. {bare(release.version)} is then held back until its cause is mended.",
+        "Roll back",
+    )
+    return blocks.button("Roll back", "release:rollback", release.id, style="danger", ask=ask)
+
+
 def _stuck_buttons(release: Release) -> list[Block]:
     if not release.needs_attention:
         return []
@@ -348,15 +359,18 @@ def _ending_buttons(card: Card) -> list[Block]:
     release = card.release
     if release.locks:
         return [blocks.button("Cause is mended", "release:mended", release.id)]
-    open_window = (
+    live = (
         release.state is State.SUCCEEDED
         and release.kind == "release"
         and release.undone_by is None
         and card.newer is None
-        and release.window_until is not None
-        and release.window_until > card.now
+        and release.plan_previous is not None
     )
-    return [_roll_back(release, "Traffic goes back to")] if open_window else []
+    if not live:
+        return []
+    if release.window_until is not None and release.window_until > card.now:
+        return [_roll_back(release, "Traffic goes back to")]
+    return [_release_back(release)]
 
 
 def thread_message(text: str) -> Message:

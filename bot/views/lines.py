@@ -4,11 +4,12 @@ One symbol a line at most, and the line means the same without it.
 """
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from bot.domain.facts import PodTrouble, SlotFact
-from bot.domain.indicators import Doubt
 from bot.domain.plans import Plan
 from bot.domain.releases import Release
+from bot.domain.returning import Former
 from bot.domain.versions import bare
 from bot.views.words import count, moment, opened, person, safe, took
 
@@ -37,6 +38,12 @@ def cancelling(user: str) -> str:
 def rollback_asked(user: str) -> str:
     """Somebody pressed Roll back."""
     return f"↩ {person(user)} asked to roll back."
+
+
+def return_asked(user: str, former: Former, now: datetime) -> str:
+    """Somebody goes back to what ran before, when no switch does any more."""
+    ran = f", which ran here until {moment(former.until, now)}" if former.until else ""
+    return f"↩ {person(user)} asked to go back to {bare(former.version)}{ran}."
 
 
 def plan_changed(what: str) -> str:
@@ -139,9 +146,9 @@ def pause_over(then: str) -> str:
     return f"◷ Nobody decided in time: {then}."
 
 
-def then(doubt: Doubt) -> str:
+def then(ending: Literal["rollback", "go-on"]) -> str:
     """Say how a pause that nobody ends is ended."""
-    return "it goes on" if doubt.then == "go-on" else "it goes back"
+    return "it goes on" if ending == "go-on" else "it goes back"
 
 
 def traffic_back(slot: str, at: datetime, now: datetime, since: datetime | None) -> str:

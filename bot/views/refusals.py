@@ -1,7 +1,6 @@
 """Refusals: what happened, with which value, and what to do next. Each has a reason code."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from bot.domain.lifecycle import WAITING, State
 from bot.domain.reasons import Reason
@@ -107,8 +106,8 @@ def under_way(release: Release) -> UserError:
     )
 
 
-def check_rollback(release: Release, newer: str | None, now: datetime) -> None:
-    """Raise where a finished release can't be taken back by a switch any more."""
+def check_rollback(release: Release, newer: str | None) -> None:
+    """Raise where a finished release can't be taken back any more."""
     if release.undone_by is not None:
         raise UserError(
             f"{release.id} was rolled back already, by {release.undone_by}.", Reason.ALREADY_SAID
@@ -126,10 +125,24 @@ def check_rollback(release: Release, newer: str | None, now: datetime) -> None:
             f"Roll back {newer} instead.",
             Reason.BUTTON_OLD,
         )
-    if release.window_until is None or release.window_until <= now:
-        previous = bare(release.plan_previous or "VERSION")
-        raise UserError(
-            f"The instant way back of {release.id} is closed. A rollback takes a release now: "
-            f"`/release {release.service} {previous} {release.environment}`.",
-            Reason.WINDOW_CLOSED,
-        )
+
+
+def window_closed(release: Release) -> UserError:
+    """The window closed between the click and its turn."""
+    return UserError(
+        f"The instant way back of {release.id} has just closed. Ask once more: it takes a release "
+        f"then. `/release rollback {release.service} {release.environment}`",
+        Reason.WINDOW_CLOSED,
+    )
+
+
+def nothing_before(release: Release, version: str | None, ran: Sequence[str]) -> UserError:
+    """Nothing that ran here before is left to go back to."""
+    where = f"{release.service} in {release.environment}"
+    known = ", ".join(dict.fromkeys(bare(one) for one in ran)) or "nothing"
+    if version is not None:
+        sentence = f"{bare(version)} was never live and well for {where}. What was: {known}."
+    else:
+        sentence = f"The bot knows of nothing that ran for {where} before {bare(release.version)}."
+    next_ = f"`/release {release.service} VERSION {release.environment}` releases any version."
+    return UserError(f"{sentence} {next_}", Reason.NOTHING_TO_DO)

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.facts import LockFact
 from bot.domain.lifecycle import State
 from bot.domain.reasons import Reason
 from bot.engine import record
 from bot.engine.undoing import turned_back
-from bot.store import leases
-from integrations.simulated.kubernetes import seeding
+from bot.store import leases, targets
+from integrations.simulated.kubernetes import Behaviour, seeding
 from integrations.simulated.server import Fault
 from tests.tester import ANA, BEN, CY, DAN, Bot
 
@@ -115,16 +116,97 @@ async def test_the_lock_holds_until_the_cause_is_mended(bot: Bot) -> None:
     assert "holds no lock any more" in bot.told(DAN)
 
 
-async def test_after_the_window_the_card_says_what_it_would_take(bot: Bot) -> None:
+async def after_the_window(bot: Bot) -> str:
     release = await live(bot)
     assert "Instant rollback until 17:30: 2.0.5 still runs on blue." in bot.card(release)
     await bot.passes(timedelta(hours=1, minutes=1))
     await bot.settles()
+    return release
+
+
+async def test_after_the_window_it_is_a_release_of_what_ran_before(bot: Bot) -> None:
+    release = await after_the_window(bot)
     assert "Going back to 2.0.5 takes a release now" in bot.card(release)
-    assert "Roll back" not in [b.label for b in bot.card_message(release).buttons()]
+    bot.world.kubernetes.cluster.deploy("production", "payments-blue", "quantivista/payments:old")
+    await bot.clicks("Roll back", by=DAN, release=release)
+    rollback = await bot.until("succeeded")
+    assert (rollback.kind, rollback.undoes, rollback.version) == ("rollback", release, "v2.0.5")
+    assert bot.live("payments") == "blue"
+    assert bot.image("payments-blue") == "quantivista/payments:v2.0.5"
+    assert await bot.runs("payments") == "v2.0.5"
+    assert "↩ @dan asked to go back to 2.0.5." in bot.thread(rollback.id)
+    assert "2.1.0 is held back in production." in bot.thread(rollback.id)
+    assert f"Rolled back by {rollback.id}." in bot.card(release)
+    run = bot.world.github.runs[-2]
+    assert (run.inputs["version"], run.inputs["slot"]) == ("v2.0.5", "blue")
+
+
+async def test_it_needs_no_approval_no_checks_and_passes_a_lock(bot: Bot) -> None:
+    await after_the_window(bot)
+    repository = bot.world.github.repositories["quantivista/platform"]
+    repository.checks.clear()
+    async with bot.app.store.write() as session:
+        lock = LockFact(holder="rel-2222", why="odd", by=ANA, since=bot.world.clock.now())
+        await targets.lock(session, ("payments", "production"), lock)
+    await bot.says("/release rollback payments prod", by=DAN)
+    rollback = await bot.until("succeeded")
+    assert [gate.gate for gate in rollback.gates] == ["order", "free", "cluster"]
+
+
+async def test_who_may_not_roll_back_may_not_do_this_either(bot: Bot) -> None:
+    await after_the_window(bot)
+    await bot.says("/release rollback payments prod", by=CY)
+    assert "You can't roll back" in bot.told(CY)
+    assert len(await bot.all_releases()) == 1
+
+
+async def test_a_version_further_back_is_named(bot: Bot) -> None:
+    await bot.says("/release adopt payments v2.0.5 prod", by=BEN)
+    await live(bot)
+    await bot.says("/release rollback payments prod to v1.0.0", by=DAN)
+    told = bot.told(DAN)
+    assert "1.0.0 was never live and well for payments in production. What was: 2.0.5." in told
+    await bot.says("/release rollback payments prod too v2.0.5", by=DAN)
+    assert "Say /release rollback SERVICE ENVIRONMENT [to VERSION]" in bot.told(DAN)
+    await bot.says("/release rollback payments prod to v2.0.5", by=DAN)
+    rollback = await bot.until("succeeded")
+    # What is wanted still runs on the other slot: then a switch is all it takes.
+    assert rollback.former is None
+    assert bot.live("payments") == "blue"
+
+
+async def test_the_machine_never_takes_a_rollback_back(bot: Bot) -> None:
+    release = await after_the_window(bot)
+    await bot.clicks("Roll back", by=DAN, release=release)
+    rollback = await bot.until(lambda r: r.progress.weight == 100)
+    bot.world.kubernetes.cluster.behaves(r"payments:v2\.0\.5$", Behaviour("crashes"))
+    bot.world.kubernetes.cluster.deploy("production", "payments-blue", "quantivista/payments:x")
+    held = await bot.until("paused", rollback.id)
+    assert held.reason is Reason.HELD
+    assert bot.live("payments") == "blue"
+
+
+async def test_a_rollback_that_fails_before_traffic_is_put_back(bot: Bot) -> None:
+    release = await after_the_window(bot)
+    bot.world.kubernetes.cluster.deploy("production", "payments-blue", "quantivista/payments:x")
+    bot.world.kubernetes.cluster.behaves(r"payments:v2\.0\.5$", Behaviour("crashes"))
+    await bot.clicks("Roll back", by=DAN, release=release)
+    failed = await bot.until("failed")
+    assert failed.kind == "rollback"
+    assert bot.live("payments") == "green"
+    assert bot.image("payments-blue") == "quantivista/payments:x"
+
+
+async def test_it_survives_a_crash_and_a_second_click(bot: Bot) -> None:
+    release = await after_the_window(bot)
+    await bot.clicks("Roll back", by=DAN, release=release)
+    await bot.world.slack.app.again()
+    await bot.works()
+    await bot.crashes_and_restarts()
+    await bot.until("succeeded")
+    assert len(await bot.all_releases()) == 2
     await bot.presses_old("release:rollback", release, by=DAN)
-    assert "The instant way back" in bot.told(DAN)
-    assert "/release payments 2.0.5 production" in bot.told(DAN)
+    assert "was rolled back already" in bot.told(DAN)
 
 
 async def test_rollback_by_words_finds_what_ran_last(bot: Bot) -> None:
