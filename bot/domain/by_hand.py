@@ -21,6 +21,7 @@ def traffic_command(target: Target, slot: Slot, route_patch: str | None) -> str:
     context = f"--context {target.cluster} " if target.cluster else ""
     base = f"kubectl {context}-n {target.namespace} patch"
     if target.route is not None:
-        return f"{base} httproute {target.route} --type=json -p '{route_patch or '[]'}'"
+        kind = "virtualservice" if target.traffic == "istio" else "httproute"
+        return f"{base} {kind} {target.route} --type=json -p '{route_patch or '[]'}'"
     patch = json.dumps({"spec": {"selector": {target.slot_label: slot}}}, separators=(",", ":"))
     return f"{base} service {target.live_service} -p '{patch}'"

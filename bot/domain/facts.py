@@ -108,7 +108,7 @@ class TrafficFact(Value):
     """Where requests go: shares in per cent, and where the ready endpoints are."""
 
     weights: Mapping[Slot, int]
-    """What the selector or the route says. Empty: neither slot is named."""
+    """What the selector or the route says. Empty: neither slot is named, or routes differ."""
     serving: Mapping[Slot, int]
     """Ready endpoints by slot behind what takes the traffic, as EndpointSlices say."""
     accepted: bool = True
@@ -119,6 +119,8 @@ class TrafficFact(Value):
     preview: Slot | None = None
     by_hand: Mapping[Slot, str] = {}
     """For a route: the JSON Patch with which a person gives a slot everything."""
+    unfit: tuple[str, ...] = ()
+    """Sentences on routes that lead to a slot in a way in which the bot moves nothing."""
 
     @property
     def live(self) -> Slot | None:

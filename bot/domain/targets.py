@@ -17,11 +17,12 @@ class Target(Value):
     """Deployment names, blue's first."""
     containers: tuple[str, str]
     traffic: str
-    """`service` or `gateway`."""
+    """`service`, `gateway` or `istio`."""
     live_service: str
     slot_services: tuple[str, str] | None
     preview: str | None
     route: str | None
+    """Name of the HTTPRoute or, for `istio`, of the VirtualService; None for `service`."""
     slot_label: str
     image_pattern: str
 
@@ -51,7 +52,8 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         blue = pattern.format(service=service, slot="blue")
         return blue, pattern.format(service=service, slot="green")
 
-    gateway = entry.strategy.traffic == "gateway"
+    traffic = entry.strategy.traffic
+    route = {"service": None, "gateway": names.route, "istio": names.virtual_service}[traffic]
     return Target(
         service=service,
         environment=environment,
@@ -59,11 +61,11 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         namespace=env.namespace,
         deployments=both(names.deployment),
         containers=both(names.container),
-        traffic=entry.strategy.traffic,
+        traffic=traffic,
         live_service=names.service.format(service=service),
         slot_services=both(names.slot_service) if names.slot_service else None,
         preview=names.preview.format(service=service) if names.preview else None,
-        route=names.route.format(service=service) if names.route and gateway else None,
+        route=route.format(service=service) if route else None,
         slot_label=names.slot_label,
         image_pattern=entry.image,
     )

@@ -20,6 +20,7 @@ from bot.errors import (
     TemporaryError,
 )
 from integrations.calls import Told, timed, untold
+from integrations.kubernetes.kinds import NAMED
 
 Object = dict[str, Any]
 
@@ -220,8 +221,10 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 def _rights_file(path: str) -> str:
     """Name the manifest that gives the right: what is about all namespaces has one of its own."""
-    whole_cluster = "namespaces" not in path.split("/")[:-1]
-    return "rbac-environments.yaml" if whole_cluster else "rbac.yaml"
+    if "namespaces" not in path.split("/")[:-1]:
+        return "rbac-environments.yaml"
+    kind = NAMED.get(_resource(path))
+    return kind.rights if kind else "rbac.yaml"
 
 
 def _resource(path: str) -> str:
@@ -238,6 +241,7 @@ def _words(path: str) -> str:
     if "namespaces" not in parts[:-1]:
         return parts[-1]
     namespace, *rest = parts[parts.index("namespaces") + 1 :]
-    kinds = {"deployments": "Deployment", "services": "Service", "httproutes": "HTTPRoute"}
-    kind = kinds.get(rest[0], rest[0]) if rest else "Namespace"
+    if not rest:
+        return f"Namespace in {namespace}"
+    kind = NAMED[rest[0]].word if rest[0] in NAMED else rest[0]
     return f"{kind} {' '.join(rest[1:])} in {namespace}".replace("  ", " ")

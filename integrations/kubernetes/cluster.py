@@ -1,26 +1,24 @@
 """`KubernetesCluster`: the `Cluster` port. Reads side by side, writes with preconditions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.catalog import Slot
 from bot.domain.facts import ClusterFact, SlotFact, TrafficFact
 from bot.domain.targets import Target
-from bot.errors import ConflictError, MissingError, PermanentError
+from bot.errors import ConflictError, MissingError
 from bot.ports import Checkup, Clock, Glance, SlotPatch
 from integrations.calls import Told, untold
 from integrations.kubernetes import objects, patches
 from integrations.kubernetes.api import KubeApi
 from integrations.kubernetes.doctor import examine
+from integrations.kubernetes.kinds import DEPLOYMENTS, SERVICES, Kind
 from integrations.kubernetes.namespaces import KubernetesNamespaces
 from integrations.kubernetes.objects import Object
+from integrations.kubernetes.reading import Reader
+from integrations.kubernetes.traffic import Move, way_of
 from integrations.kubernetes.watches import STREAM_SECONDS, Watches
-
-APPS = "/apis/apps/v1/namespaces"
-CORE = "/api/v1/namespaces"
-DISCOVERY = "/apis/discovery.k8s.io/v1/namespaces"
-GATEWAY = "/apis/gateway.networking.k8s.io/v1/namespaces"
 
 RIGHTS_LAST = timedelta(minutes=5)
 """How long a granted right is believed before it is asked for again."""
@@ -46,7 +44,7 @@ class KubernetesCluster:
         self._granted: dict[tuple[str | None, str], datetime] = {}
         self._watches = Watches(self._api_at, watch_seconds)
         self.namespaces = KubernetesNamespaces(self._api_at)
-        self._labels: dict[tuple[str | None, str, str], dict[str, str]] = {}
+        self._reader = Reader(self._api_at)
 
     def report_changes(self, report: Callable[[tuple[str, str]], None]) -> None:
         """Say from now on which of the targets that are followed has changed."""
@@ -101,7 +99,7 @@ class KubernetesCluster:
     ) -> SlotFact:
         name = target.deployment(slot)
         try:
-            deployment, pods = await self._with_pods(
+            deployment, pods = await self._reader.with_pods(
                 target, name, self._deployment(target, slot), objects.match_labels
             )
         except MissingError:
@@ -112,51 +110,19 @@ class KubernetesCluster:
             owners.append(owner)
         return objects.slot_fact(slot, target, deployment, pods)
 
-    async def _with_pods(
-        self,
-        target: Target,
-        name: str,
-        reading: Awaitable[Object],
-        labels_of: Callable[[Object], dict[str, str]],
-    ) -> tuple[Object, list[Object]]:
-        """Read an object and its pods side by side, by the labels that it had the last time.
-
-        Labels hardly ever change. Where they did, the pods are read again by the new ones.
-        """
-        key = (target.cluster, target.namespace, name)
-        guess = self._labels.get(key)
-        pods: list[Object] = []
-        if guess is None:
-            item = await reading
-        else:
-            item, pods = await asyncio.gather(reading, self._pods(target, guess))
-        labels = labels_of(item)
-        if labels != guess:
-            self._labels[key] = labels
-            pods = await self._pods(target, labels)
-        return item, pods
-
     async def _deployment(self, target: Target, slot: Slot) -> Object:
-        name = target.deployment(slot)
-        return await self._api(target).get(f"{APPS}/{target.namespace}/deployments/{name}")
-
-    async def _pods(self, target: Target, labels: Mapping[str, str]) -> list[Object]:
-        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        path = f"{CORE}/{target.namespace}/pods"
-        found = await self._api(target).get(path, labelSelector=selector)
-        items: list[Object] = found.get("items") or []
-        return items
+        return await self._reader.item(target, DEPLOYMENTS, target.deployment(slot))
 
     async def _traffic_or_missing(self, target: Target, missing: list[str]) -> TrafficFact:
         try:
             return await self.look_at_traffic(target)
         except MissingError:
-            kind = f"HTTPRoute {target.route}" if target.route else f"Service {target.live_service}"
-            missing.append(kind)
+            way = way_of(target)
+            missing.append(f"{way.kind.word} {way.name(target)}")
             return TrafficFact(weights={}, serving={}, accepted=False)
 
     async def glance(self, target: Target, slot: Slot) -> Glance:
-        """Read the selector or the route, and the slot, in one round."""
+        """Read what holds the shares, and the slot, in one round."""
         traffic, fact = await asyncio.gather(
             self._shares(target), self._slot_at_a_glance(target, slot)
         )
@@ -171,17 +137,14 @@ class KubernetesCluster:
         return objects.whole_slot(slot, target, deployment) or await self.look_at_slot(target, slot)
 
     async def _shares(self, target: Target) -> TrafficFact:
-        if target.route:
-            return objects.traffic_by_route(await self._route(target), target)
-        service = await self._service(target, target.live_service)
-        return objects.traffic_by_selector(service, target)
+        way = way_of(target)
+        return way.read(await self._reader.item(target, way.kind, way.name(target)), target)
 
     async def look_at_traffic(self, target: Target) -> TrafficFact:
-        """Read the route or the selector, the ready endpoints, and the preview."""
-        if target.route:
-            fact, preview = await asyncio.gather(self._by_route(target), self._preview(target))
-        else:
-            fact, preview = await asyncio.gather(self._by_selector(target), self._preview(target))
+        """Read what holds the shares, the ready endpoints, and the preview."""
+        fact, preview = await asyncio.gather(
+            way_of(target).look(self._reader, target), self._preview(target)
+        )
         return fact.model_copy(update={"preview": preview})
 
     async def _preview(self, target: Target) -> Slot | None:
@@ -194,41 +157,7 @@ class KubernetesCluster:
         return objects.selected_slot(service, target.slot_label)
 
     async def _service(self, target: Target, name: str) -> Object:
-        return await self._api(target).get(f"{CORE}/{target.namespace}/services/{name}")
-
-    async def _route(self, target: Target) -> Object:
-        return await self._api(target).get(
-            f"{GATEWAY}/{target.namespace}/httproutes/{target.route}"
-        )
-
-    async def _endpoints(self, target: Target, service: str) -> list[str | None]:
-        path = f"{DISCOVERY}/{target.namespace}/endpointslices"
-        label = f"kubernetes.io/service-name={service}"
-        found = await self._api(target).get(path, labelSelector=label)
-        return objects.ready_endpoints(found.get("items") or ())
-
-    async def _by_selector(self, target: Target) -> TrafficFact:
-        name, label = target.live_service, target.slot_label
-        (service, pods), endpoints = await asyncio.gather(
-            self._with_pods(
-                target,
-                name,
-                self._service(target, name),
-                lambda service: objects.labels_beside(service, label),
-            ),
-            self._endpoints(target, name),
-        )
-        serving = _by_slot(endpoints, pods, label)
-        return objects.traffic_by_selector(service, target).model_copy(update={"serving": serving})
-
-    async def _by_route(self, target: Target) -> TrafficFact:
-        route, blue, green = await asyncio.gather(
-            self._route(target),
-            self._endpoints(target, target.slot_service("blue") or ""),
-            self._endpoints(target, target.slot_service("green") or ""),
-        )
-        serving = {"blue": len(blue), "green": len(green)}
-        return objects.traffic_by_route(route, target).model_copy(update={"serving": serving})
+        return await self._reader.item(target, SERVICES, name)
 
     async def _rest_there(self, target: Target, missing: list[str]) -> None:
         """Look whether the Services are there that nothing else reads."""
@@ -244,22 +173,20 @@ class KubernetesCluster:
             missing.append(f"Service {name}")
 
     async def _forbidden(self, target: Target) -> list[str]:
-        wanted = [("patch", "apps", "deployments"), ("patch", "", "services")]
-        if target.route:
-            wanted.append(("patch", "gateway.networking.k8s.io", "httproutes"))
-        denied = await asyncio.gather(*(self._denied(target, *right) for right in wanted))
-        return [f"{verb} {kind}" for (verb, _, kind), no in zip(wanted, denied, strict=True) if no]
+        patched = dict.fromkeys((DEPLOYMENTS, SERVICES, way_of(target).kind))
+        denied = await asyncio.gather(*(self._denied(target, "patch", kind) for kind in patched))
+        return [f"patch {kind.plural}" for kind, no in zip(patched, denied, strict=True) if no]
 
-    async def _denied(self, target: Target, verb: str, group: str, resource: str) -> bool:
-        key = (target.cluster, f"{target.namespace} {verb} {group} {resource}")
+    async def _denied(self, target: Target, verb: str, kind: Kind) -> bool:
+        key = (target.cluster, f"{target.namespace} {verb} {kind.group} {kind.plural}")
         now = self._clock.real()
         if key in self._granted and now - self._granted[key] < RIGHTS_LAST:
             return False
         attributes = {
             "namespace": target.namespace,
             "verb": verb,
-            "group": group,
-            "resource": resource,
+            "group": kind.group,
+            "resource": kind.plural,
         }
         answer = await self._api(target).post(
             "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
@@ -287,8 +214,12 @@ class KubernetesCluster:
             *patches.marks(deployment, fence, release),
             *patches.slot_change(deployment, target, seen, patch),
         ]
-        name = target.deployment(seen.slot)
-        await self._api(target).patch(f"{APPS}/{target.namespace}/deployments/{name}", operations)
+        await self._patch(target, DEPLOYMENTS, target.deployment(seen.slot), operations)
+
+    async def _patch(
+        self, target: Target, kind: Kind, name: str, operations: list[patches.Operation]
+    ) -> None:
+        await self._api(target).patch(kind.path(target.namespace, name), operations)
 
     async def shift(
         self,
@@ -300,56 +231,10 @@ class KubernetesCluster:
         release: str,
     ) -> None:
         """Set the shares in one patch. Raises ConflictError if they aren't as seen."""
-        if target.route:
-            await self._shift_route(target, seen, weights, fence, release)
-            return
-        slot = next((slot for slot, share in weights.items() if share == 100), None)  # noqa: PLR2004 - per cent
-        if slot is None:
-            raise PermanentError(f"Service {target.live_service} can't split traffic: {weights}")
-        await self._select(target, target.live_service, seen, slot, fence=fence, release=release)
-
-    async def _shift_route(
-        self,
-        target: Target,
-        seen: TrafficFact,
-        weights: Mapping[Slot, int],
-        fence: int,
-        release: str,
-    ) -> None:
-        route = await self._route(target)
-        refs = objects.slot_refs(route, target)
-        same = objects.route_weights(refs) == dict(seen.weights)
-        if not same or objects.fence_of(route) != seen.fence:
-            raise ConflictError(f"HTTPRoute {target.route} changed in between")
-        operations = [
-            *patches.marks(route, fence, release),
-            *patches.route_change(route, target, weights),
-        ]
-        path = f"{GATEWAY}/{target.namespace}/httproutes/{target.route}"
-        await self._api(target).patch(path, operations)
-
-    async def _select(
-        self,
-        target: Target,
-        name: str,
-        seen: TrafficFact,
-        slot: Slot,
-        *,
-        fence: int,
-        release: str,
-    ) -> None:
-        old = next((s for s, share in seen.weights.items() if share == 100), None)  # noqa: PLR2004 - per cent
-        if seen.fence is not None:
-            marks = patches.marks_on_seen(seen.fence, fence, release)
-        else:
-            service = await self._service(target, name)
-            unchanged = objects.selected_slot(service, target.slot_label) == old
-            if not unchanged or objects.fence_of(service) is not None:
-                raise ConflictError(f"Service {name} changed in between")
-            marks = patches.marks(service, fence, release)
-        path = patches.pointer("spec", "selector", target.slot_label)
-        operations = [*marks, *patches.replaced(path, old, slot)]
-        await self._api(target).patch(f"{CORE}/{target.namespace}/services/{name}", operations)
+        way = way_of(target)
+        move = Move(seen, weights, fence, release)
+        operations = await way.patch(self._reader, target, move)
+        await self._patch(target, way.kind, way.name(target), operations)
 
     async def point_preview(
         self, target: Target, seen: TrafficFact, slot: Slot, *, fence: int, release: str
@@ -368,8 +253,7 @@ class KubernetesCluster:
             *patches.marks(service, fence, release),
             *patches.replaced(path, now_at, slot),
         ]
-        where = f"{CORE}/{target.namespace}/services/{target.preview}"
-        await self._api(target).patch(where, operations)
+        await self._patch(target, SERVICES, target.preview, operations)
 
     # For `release-bot doctor`.
 
@@ -378,16 +262,3 @@ class KubernetesCluster:
     ) -> Checkup:
         """Look at every target, and at the clusters that are listed as a whole."""
         return await examine(self._api_at, targets, everywhere)
-
-
-def _by_slot(
-    endpoints: Iterable[str | None], pods: Iterable[Object], label: str
-) -> dict[Slot, int]:
-    """Count ready endpoints by the slot label of their pods."""
-    slots = {pod["metadata"]["name"]: (pod["metadata"].get("labels") or {}) for pod in pods}
-    counts: dict[Slot, int] = {"blue": 0, "green": 0}
-    for name in endpoints:
-        slot = slots.get(name or "", {}).get(label)
-        if slot in counts:
-            counts[slot] += 1
-    return counts

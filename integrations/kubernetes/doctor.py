@@ -12,44 +12,49 @@ from bot.domain.targets import Target
 from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
 from bot.ports import Checkup, Finding
 from integrations.kubernetes.api import KubeApi
-from integrations.kubernetes.objects import Object
-from integrations.kubernetes.wiring import (
-    KINDS,
-    Space,
-    examined,
-    gateways_named,
-    is_known,
-    kubectl,
+from integrations.kubernetes.kinds import (
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    GATEWAYS,
+    HTTP_ROUTES,
+    ISTIO_GATEWAYS,
+    PODS,
+    SERVICES,
+    VIRTUAL_SERVICES,
+    Kind,
 )
+from integrations.kubernetes.objects import Object
+from integrations.kubernetes.space import Parent, Space, kubectl
+from integrations.kubernetes.traffic import way_of
+from integrations.kubernetes.wiring import examined, is_known, names
 
-GATEWAY = "gateway.networking.k8s.io"
+Rights = Mapping[Kind, tuple[str, ...]]
+"""Verbs by kind."""
 
-RIGHTS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("apps", "deployments"): ("get", "list", "watch", "patch"),
-    ("", "services"): ("get", "list", "watch", "patch"),
-    ("", "pods"): ("list", "watch"),
-    ("discovery.k8s.io", "endpointslices"): ("list",),
-    (GATEWAY, "httproutes"): ("get", "list", "watch", "patch"),
+ALL_OF_IT = ("get", "list", "watch", "patch")
+
+RIGHTS: Rights = {
+    DEPLOYMENTS: ALL_OF_IT,
+    SERVICES: ALL_OF_IT,
+    PODS: ("list", "watch"),
+    ENDPOINT_SLICES: ("list",),
+    HTTP_ROUTES: ALL_OF_IT,
 }
 """What deploy/kubernetes/rbac.yaml gives in each namespace, by API group and resource."""
 
-WIDE_RIGHTS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("", "namespaces"): ("list",),
-    ("apps", "deployments"): ("list",),
-}
+ISTIO_RIGHTS: Rights = {VIRTUAL_SERVICES: ALL_OF_IT}
+"""What deploy/kubernetes/rbac-istio.yaml gives besides, where traffic is moved by Istio."""
+
+WIDE_RIGHTS: Rights = {Kind("Namespace", "namespaces"): ("list",), DEPLOYMENTS: ("list",)}
 """What deploy/kubernetes/rbac-environments.yaml gives in a whole cluster."""
 
-GATEWAY_RIGHTS: Mapping[tuple[str, str], tuple[str, ...]] = {(GATEWAY, "gateways"): ("get",)}
+GATEWAY_RIGHTS: Rights = {GATEWAYS: ("get",), ISTIO_GATEWAYS: ("get",)}
 """What deploy/kubernetes/rbac-gateways.yaml gives where a Gateway is: it is simply read."""
 
-APPLY = "apply -f deploy/kubernetes"
+OPTIONAL = (HTTP_ROUTES, VIRTUAL_SERVICES)
+"""Kinds that the bot needs rights for only where a service has one."""
 
-PATHS = {
-    "deployments": "/apis/apps/v1/namespaces/{}/deployments",
-    "services": "/api/v1/namespaces/{}/services",
-    "httproutes": f"/apis/{GATEWAY}/v1/namespaces/{{}}/httproutes",
-    "gateways": f"/apis/{GATEWAY}/v1/namespaces/{{}}/gateways",
-}
+APPLY = "apply -f deploy/kubernetes"
 
 PAGE = 500
 AT_ONCE = 16
@@ -82,7 +87,7 @@ async def _place(space: Space, targets: list[Target]) -> list[Finding]:
     wanted = _wanted(targets)
     try:
         rights, _ = await asyncio.gather(_rights(space, wanted), _read_all(space, wanted))
-        await _read_gateways(space, wanted["httproutes"])
+        await _read_parents(space, targets)
     except TemporaryError as error:
         remedy = "Check KUBECONFIG, the network, and the context's name."
         return [_bad(subject, f"{error}.", remedy)]
@@ -96,47 +101,50 @@ async def _place(space: Space, targets: list[Target]) -> list[Finding]:
     return [*rights, *told, *_unread(space, wanted), *(f for _, bad in judged for f in bad)]
 
 
-def _unread(space: Space, wanted: Mapping[str, set[str]]) -> Iterator[Finding]:
+def _unread(space: Space, wanted: Mapping[Kind, set[str]]) -> Iterator[Finding]:
     """Say what could not be read, so that nobody takes silence for health."""
-    kinds = [KINDS[kind] for kind, names in wanted.items() if names and kind not in space.items]
-    if kinds:
-        said = f"{', '.join(f'{kind}s' for kind in kinds)}: not known, the bot may not read them."
-        remedy = f"{kubectl(space.cluster, space.name)} {APPLY}/rbac.yaml"
+    unread = [kind for kind in wanted if kind not in space.items]
+    for file in dict.fromkeys(kind.rights for kind in unread):
+        kinds = ", ".join(f"{kind.word}s" for kind in unread if kind.rights == file)
+        said = f"{kinds}: not known, the bot may not read them."
+        remedy = f"{kubectl(space.cluster, space.name)} {APPLY}/{file}"
         yield _bad(_subject(space.api, space.name), said, remedy)
-    for (namespace, name), gateway in space.gateways.items():
-        if gateway is None:
-            said = f"Gateway {name} in {namespace}: not known, the bot may not read it."
-            remedy = f"{kubectl(space.cluster, namespace)} {APPLY}/rbac-gateways.yaml"
-            yield _bad(_subject(space.api, namespace), said, remedy)
+    for parent, item in space.parents.items():
+        if item is None:
+            what = f"{parent.kind.word} {parent.name} in {parent.namespace}"
+            remedy = f"{kubectl(space.cluster, parent.namespace)} {APPLY}/{parent.kind.rights}"
+            said = f"{what}: not known, the bot may not read it."
+            yield _bad(_subject(space.api, parent.namespace), said, remedy)
 
 
-def _wanted(targets: Iterable[Target]) -> dict[str, set[str]]:
+def _wanted(targets: Iterable[Target]) -> dict[Kind, set[str]]:
     """Names of the objects that the targets need, by kind."""
-    found: dict[str, set[str]] = {"deployments": set(), "services": set(), "httproutes": set()}
+    found: dict[Kind, set[str]] = defaultdict(set)
     for target in targets:
-        found["deployments"].update(target.deployments)
-        services = (target.live_service, target.preview, *(target.slot_services or ()))
-        found["services"].update(name for name in services if name is not None)
-        if target.route is not None:
-            found["httproutes"].add(target.route)
+        for kind, name in names(target):
+            found[kind].add(name)
     return found
 
 
 # Rights.
 
 
-async def _rights(space: Space, wanted: Mapping[str, set[str]]) -> list[Finding]:
-    needed = {key: verbs for key, verbs in RIGHTS.items() if wanted.get(key[1], True)}
+async def _rights(space: Space, wanted: Mapping[Kind, set[str]]) -> list[Finding]:
+    needed = {
+        kind: verbs
+        for kind, verbs in {**RIGHTS, **ISTIO_RIGHTS}.items()
+        if kind not in OPTIONAL or kind in wanted
+    }
     missing = await _missing(space.api, space.name, needed)
     subject = _subject(space.api, space.name)
-    remedy = f"{kubectl(space.cluster, space.name)} {APPLY}/rbac.yaml"
     if not missing:
         count = sum(len(verbs) for verbs in needed.values())
         return [_good(subject, f"All {count} rights are there.")]
     return [
-        _bad(subject, f"The bot may not {verb} {kind} in {space.name}{so}.", remedy)
+        _bad(subject, f"The bot may not {verb} {kind.plural} in {space.name}{so}.", remedy)
         for verb, kind in missing
         for so in [", so it looks every few seconds instead" if verb == "watch" else ""]
+        for remedy in [f"{kubectl(space.cluster, space.name)} {APPLY}/{kind.rights}"]
     ]
 
 
@@ -148,23 +156,21 @@ async def _everywhere(api: KubeApi, cluster: str | None) -> list[Finding]:
         return [_bad(subject, f"{error}.", "Check KUBECONFIG, the network, the context's name.")]
     remedy = f"{kubectl(cluster)} {APPLY}/rbac-environments.yaml"
     bad = [
-        _bad(subject, f"The bot may not {verb} {kind} in the whole cluster.", remedy)
+        _bad(subject, f"The bot may not {verb} {kind.plural} in the whole cluster.", remedy)
         for verb, kind in missing
     ]
     return bad or [_good(subject, "The environments that come and go can be listed.")]
 
 
-async def _missing(
-    api: KubeApi, space: str | None, needed: Mapping[tuple[str, str], tuple[str, ...]]
-) -> list[tuple[str, str]]:
-    """Ask for each verb on each resource whether the bot may; those that it may not."""
-    asked = [(group, kind, verb) for (group, kind), verbs in needed.items() for verb in verbs]
+async def _missing(api: KubeApi, space: str | None, needed: Rights) -> list[tuple[str, Kind]]:
+    """Ask for each verb on each kind whether the bot may; those that it may not."""
+    asked = [(verb, kind) for kind, verbs in needed.items() for verb in verbs]
     answers = await asyncio.gather(*(_may(api, space, *right) for right in asked))
-    return [(verb, kind) for (_, kind, verb), yes in zip(asked, answers, strict=True) if not yes]
+    return [right for right, yes in zip(asked, answers, strict=True) if not yes]
 
 
-async def _may(api: KubeApi, space: str | None, group: str, kind: str, verb: str) -> bool:
-    attributes = {"verb": verb, "group": group, "resource": kind}
+async def _may(api: KubeApi, space: str | None, verb: str, kind: Kind) -> bool:
+    attributes = {"verb": verb, "group": kind.group, "resource": kind.plural}
     if space is not None:
         attributes["namespace"] = space
     answer = await api.post(
@@ -181,21 +187,21 @@ async def _may(api: KubeApi, space: str | None, group: str, kind: str, verb: str
 # Objects.
 
 
-async def _read_all(space: Space, wanted: Mapping[str, set[str]]) -> None:
-    await asyncio.gather(*(_read(space, kind, names) for kind, names in wanted.items() if names))
+async def _read_all(space: Space, wanted: Mapping[Kind, set[str]]) -> None:
+    await asyncio.gather(*(_read(space, kind, named) for kind, named in wanted.items()))
 
 
-async def _read(space: Space, kind: str, names: set[str]) -> None:
+async def _read(space: Space, kind: Kind, named: set[str]) -> None:
     """List a kind, or read one by one what is wanted where a list is not allowed."""
-    path = PATHS[kind].format(space.name)
+    path = kind.path(space.name)
     try:
         rows = [row async for row in space.api.pages(path, PAGE)]
     except MissingError:
-        # The server has no such kind: the Gateway API is not installed.
+        # The server has no such kind: the Gateway API or Istio is not installed.
         rows = []
     except ForbiddenError:
         try:
-            rows = await _each(space.api, [f"{path}/{name}" for name in sorted(names)])
+            rows = await _each(space.api, [f"{path}/{name}" for name in sorted(named)])
         except ForbiddenError:
             # Nothing is known of this kind, and `_unread` says so.
             return
@@ -216,18 +222,21 @@ async def _each(api: KubeApi, paths: list[str]) -> list[Object]:
     return [row for row in found if row is not None]
 
 
-async def _read_gateways(space: Space, routes: Iterable[str]) -> None:
-    """Read the Gateways that these routes name as their parents, each once."""
-    found = [space.find("httproutes", name) for name in routes]
-    named = {place for route in found if route for place in gateways_named(space, route)}
-    names = sorted(named)
+async def _read_parents(space: Space, targets: Iterable[Target]) -> None:
+    """Read what these targets' routes are bound to, each once."""
+    named: set[Parent] = set()
+    for target in targets:
+        way = way_of(target)
+        item = space.find(way.kind, way.name(target))
+        named.update(way.parents(item, space.name) if item is not None else ())
+    parents = sorted(named, key=lambda parent: (parent.kind.group, *parent[1:]))
     turns = asyncio.Semaphore(AT_ONCE)
-    paths = [f"{PATHS['gateways'].format(namespace)}/{name}" for namespace, name in names]
-    gateways = await asyncio.gather(*(_gateway(space.api, path, turns) for path in paths))
-    space.gateways = dict(zip(names, gateways, strict=True))
+    paths = [parent.kind.path(parent.namespace, parent.name) for parent in parents]
+    found = await asyncio.gather(*(_parent(space.api, path, turns) for path in paths))
+    space.parents = dict(zip(parents, found, strict=True))
 
 
-async def _gateway(api: KubeApi, path: str, turns: asyncio.Semaphore) -> Object | None:
+async def _parent(api: KubeApi, path: str, turns: asyncio.Semaphore) -> Object | None:
     async with turns:
         try:
             return await api.get(path)

@@ -1,12 +1,11 @@
 """From the API's objects to facts: pure functions over plain dicts. The border for parsing."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.domain.catalog import Slot, other_slot
-from bot.domain.facts import PodTrouble, SlotFact, TrafficFact
+from bot.domain.catalog import Slot
+from bot.domain.facts import PodTrouble, SlotFact
 from bot.domain.targets import Target
 from bot.errors import PermanentError
 
@@ -216,93 +215,3 @@ def selected_slot(service: Object, label: str) -> Slot | None:
     if value == "blue":
         return "blue"
     return "green" if value == "green" else None
-
-
-def traffic_by_selector(service: Object, target: Target) -> TrafficFact:
-    """Read where a Service sends requests; who serves them is not in it."""
-    slot = selected_slot(service, target.slot_label)
-    weights: dict[Slot, int] = {slot: 100, other_slot(slot): 0} if slot else {}
-    return TrafficFact(weights=weights, serving={}, fence=fence_of(service))
-
-
-def traffic_by_route(route: Object, target: Target) -> TrafficFact:
-    """Read where an HTTPRoute sends requests; who serves them is not in it."""
-    refs = slot_refs(route, target)
-    accepted, rejected = route_accepted(route)
-    return TrafficFact(
-        weights=route_weights(refs),
-        serving={},
-        accepted=accepted,
-        rejected=rejected,
-        fence=fence_of(route),
-        by_hand={"blue": all_to("blue", refs), "green": all_to("green", refs)},
-    )
-
-
-Ref = tuple[int, int, Slot, int | None]
-"""A slot's backendRef in a route: rule, place in the rule, slot, weight as written."""
-
-
-def slot_refs(route: Object, target: Target) -> list[Ref]:
-    """Find the slots' backendRefs in all rules of a route."""
-    names: dict[str | None, Slot] = {
-        target.slot_service("blue"): "blue",
-        target.slot_service("green"): "green",
-    }
-    found: list[Ref] = []
-    for rule_at, rule in enumerate(route["spec"].get("rules") or ()):
-        for ref_at, ref in enumerate(rule.get("backendRefs") or ()):
-            if ref.get("name") in names:
-                found.append((rule_at, ref_at, names[ref["name"]], ref.get("weight")))
-    return found
-
-
-def route_weights(refs: Iterable[Ref]) -> dict[Slot, int]:
-    """Shares in per cent; empty where no slot is named or the rules disagree."""
-    rules: dict[int, dict[Slot, int]] = {}
-    for rule_at, _, slot, weight in refs:
-        shares = rules.setdefault(rule_at, {"blue": 0, "green": 0})
-        # An absent weight is 1 (Gateway API, BackendRef).
-        shares[slot] += 1 if weight is None else weight
-    said = [_per_cent(shares) for shares in rules.values()]
-    return said[0] if said and all(s == said[0] for s in said) else {}
-
-
-def _per_cent(shares: dict[Slot, int]) -> dict[Slot, int]:
-    total = sum(shares.values())
-    if not total:
-        return {}
-    green = round(100 * shares["green"] / total)
-    return {"blue": 100 - green, "green": green}
-
-
-def route_accepted(route: Object) -> tuple[bool, str | None]:
-    """Whether every parent accepted the route's present generation; else why not, if refused."""
-    generation = route["metadata"].get("generation", 1)
-    parents = (route.get("status") or {}).get("parents") or []
-    fresh = True
-    for parent in parents:
-        said = {c["type"]: c for c in parent.get("conditions") or ()}
-        for kind in ("Accepted", "ResolvedRefs"):
-            condition = said.get(kind)
-            if condition is None or condition.get("observedGeneration", 0) < generation:
-                fresh = False
-            elif condition["status"] != "True":
-                why = condition.get("message") or condition.get("reason") or "no reason given"
-                return False, f"{kind} is false: {why}"
-    return bool(parents) and fresh, None
-
-
-def all_to(slot: Slot, refs: Iterable[Ref]) -> str:
-    """Write the JSON Patch with which a person gives a slot everything by hand."""
-    return json.dumps(
-        [
-            {
-                "op": "replace" if weight is not None else "add",
-                "path": f"/spec/rules/{rule}/backendRefs/{at}/weight",
-                "value": 100 if name == slot else 0,
-            }
-            for rule, at, name, weight in refs
-        ],
-        separators=(",", ":"),
-    )

@@ -4,10 +4,8 @@ Each tests the value that it replaces and the annotation `release-bot/fence` as 
 that annotation isn't there yet, it tests the resourceVersion and adds it.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-from bot.domain.catalog import Slot
 from bot.domain.facts import SlotFact
 from bot.domain.targets import Target
 from bot.ports import SlotPatch
@@ -18,7 +16,6 @@ from integrations.kubernetes.objects import (
     Object,
     annotations,
     container_index,
-    slot_refs,
 )
 
 Operation = dict[str, Any]
@@ -37,6 +34,12 @@ def replaced(path: str, old: Any, new: Any) -> list[Operation]:
     ]
 
 
+def same_version(item: Object) -> Operation:
+    """Test that nothing at all has changed since the object was read."""
+    version = item["metadata"]["resourceVersion"]
+    return {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+
+
 def marks(item: Object, fence: int, release: str) -> list[Operation]:
     """Test the fence as read, and set fence and release to ours. `item` was read just now."""
     present = annotations(item)
@@ -44,8 +47,7 @@ def marks(item: Object, fence: int, release: str) -> list[Operation]:
     if FENCE in present:
         first = replaced(path, present[FENCE], str(fence))
     else:
-        version = item["metadata"]["resourceVersion"]
-        first = [{"op": "test", "path": "/metadata/resourceVersion", "value": version}]
+        first = [same_version(item)]
         if not present:
             first.append({"op": "add", "path": "/metadata/annotations", "value": {}})
         first.append({"op": "add", "path": path, "value": str(fence)})
@@ -75,19 +77,4 @@ def slot_change(
     if patch.version is not None and VERSION in labels:
         path = pointer("spec", "template", "metadata", "labels", VERSION)
         done += replaced(path, labels[VERSION], patch.version)
-    return done
-
-
-def route_change(route: Object, target: Target, weights: Mapping[Slot, int]) -> list[Operation]:
-    """Set all weights of a step in every rule, each with the old one tested."""
-    done: list[Operation] = []
-    for rule, at, slot, weight in slot_refs(route, target):
-        path = pointer("spec", "rules", rule, "backendRefs", at, "weight")
-        if weight is None:
-            done.append({"op": "add", "path": path, "value": weights[slot]})
-        else:
-            done += replaced(path, weight, weights[slot])
-        name = pointer("spec", "rules", rule, "backendRefs", at, "name")
-        # The place in the list could have become another backend's.
-        done.append({"op": "test", "path": name, "value": target.slot_service(slot)})
     return done

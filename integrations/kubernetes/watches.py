@@ -16,7 +16,9 @@ import structlog
 from bot.domain.targets import Target
 from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
 from integrations.kubernetes.api import KubeApi
+from integrations.kubernetes.kinds import DEPLOYMENTS, PODS, Kind
 from integrations.kubernetes.objects import Object
+from integrations.kubernetes.traffic import way_of
 
 log = structlog.get_logger()
 
@@ -39,23 +41,16 @@ Report = Callable[[Place], None]
 Space = tuple[str | None, str]
 """Kubeconfig context and namespace: what one set of watches covers."""
 
-PATHS = {
-    "deployments": "/apis/apps/v1/namespaces/{}/deployments",
-    "pods": "/api/v1/namespaces/{}/pods",
-    "services": "/api/v1/namespaces/{}/services",
-    "httproutes": "/apis/gateway.networking.k8s.io/v1/namespaces/{}/httproutes",
-}
-
 
 @dataclass
 class _Followed:
     """The targets of one namespace, by the objects that they have there."""
 
-    names: dict[tuple[str, str], set[Place]] = field(default_factory=dict)
+    names: dict[tuple[Kind, str], set[Place]] = field(default_factory=dict)
     asked: dict[Place, float] = field(default_factory=dict)
-    open: set[str] = field(default_factory=set)
+    open: set[Kind] = field(default_factory=set)
     """Kinds whose watch is open now."""
-    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    tasks: dict[Kind, asyncio.Task[None]] = field(default_factory=dict)
 
 
 class Watches:
@@ -104,25 +99,25 @@ class Watches:
         return kinds <= space.open
 
     async def _watch(
-        self, cluster: str | None, namespace: str, kind: str, space: _Followed
+        self, cluster: str | None, namespace: str, kind: Kind, space: _Followed
     ) -> None:
         """Keep one watch open as long as anybody is followed."""
-        api, path = self._api_of(cluster), PATHS[kind].format(namespace)
+        api, path = self._api_of(cluster), kind.path(namespace)
         failed = 0
         while _forget_old(space):
             try:
                 await self._stream(api, path, kind, space)
                 failed = 0
             except (ForbiddenError, MissingError) as error:
-                log.warning("watch_denied", what=kind, namespace=namespace, why=str(error))
+                log.warning("watch_denied", what=kind.plural, namespace=namespace, why=str(error))
                 await asyncio.sleep(DENIED_SECONDS)
             except (TemporaryError, PermanentError) as error:
-                log.info("watch_broken", what=kind, namespace=namespace, why=str(error))
+                log.info("watch_broken", what=kind.plural, namespace=namespace, why=str(error))
                 await asyncio.sleep(PAUSES[min(failed, len(PAUSES) - 1)])
                 failed += 1
         space.tasks.pop(kind, None)
 
-    async def _stream(self, api: KubeApi, path: str, kind: str, space: _Followed) -> None:
+    async def _stream(self, api: KubeApi, path: str, kind: Kind, space: _Followed) -> None:
         # One object is enough to learn from which version on to watch.
         first = await api.get(path, limit="1")
         version = str((first.get("metadata") or {}).get("resourceVersion") or "0")
@@ -151,19 +146,18 @@ class Watches:
                 self._report(place)
 
 
-def _objects(target: Target) -> list[tuple[str, str]]:
-    """Name what a target has in its namespace, as kind and name; pods by their Deployment's."""
-    deployments = [("deployments", name) for name in target.deployments]
-    pods = [("pods", name) for name in target.deployments]
-    if target.route:
-        return [*deployments, *pods, ("httproutes", target.route)]
-    return [*deployments, *pods, ("services", target.live_service)]
+def _objects(target: Target) -> list[tuple[Kind, str]]:
+    """Name what a target has in its namespace, by kind; pods by their Deployment's name."""
+    way = way_of(target)
+    deployments = [(DEPLOYMENTS, name) for name in target.deployments]
+    pods = [(PODS, name) for name in target.deployments]
+    return [*deployments, *pods, (way.kind, way.name(target))]
 
 
-def _name(kind: str, item: Object) -> str:
+def _name(kind: Kind, item: Object) -> str:
     """Name an object, a pod by the Deployment that it belongs to through its ReplicaSet."""
     metadata = item.get("metadata") or {}
-    if kind != "pods":
+    if kind != PODS:
         return str(metadata.get("name"))
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("kind") == "ReplicaSet":

@@ -13,7 +13,14 @@ from bot.app import TURN_SECONDS
 from bot.settings import Settings
 from integrations.github.app_rights import FOR_PASSING, PERMISSIONS
 from integrations.http import build_http
-from integrations.kubernetes.doctor import GATEWAY_RIGHTS, RIGHTS, WIDE_RIGHTS
+from integrations.kubernetes.doctor import (
+    GATEWAY_RIGHTS,
+    ISTIO_RIGHTS,
+    RIGHTS,
+    WIDE_RIGHTS,
+    Rights,
+)
+from integrations.kubernetes.traffic import WAYS, Way
 from integrations.slack.doctor import SCOPES
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +62,7 @@ def test_each_file_holds_whole_objects(path: Path) -> None:
         assert {"apiVersion", "kind", "metadata"} <= item.keys()
         assert item["metadata"]["name"].startswith("release-bot")
         wide = item["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
-        anywhere = path.name in ("rbac.yaml", "rbac-gateways.yaml")
+        anywhere = path.name in ("rbac.yaml", "rbac-istio.yaml", "rbac-gateways.yaml")
         assert wide or anywhere or item["metadata"]["namespace"] == "release-bot"
 
 
@@ -171,6 +178,7 @@ def test_accounts_and_secrets_have_one_name(pod: Any, container: Any) -> None:
     assert pod["spec"]["serviceAccountName"] == account["name"]
     for file, kind in (
         ("rbac.yaml", "RoleBinding"),
+        ("rbac-istio.yaml", "RoleBinding"),
         ("rbac-environments.yaml", "ClusterRoleBinding"),
         ("rbac-gateways.yaml", "RoleBinding"),
     ):
@@ -197,10 +205,24 @@ def _rules(file: str, kind: str) -> Iterator[tuple[tuple[str, str], tuple[str, .
                 yield (group, resource), tuple(rule["verbs"])
 
 
-def test_the_doctor_asks_for_each_right_of_the_roles() -> None:
-    assert dict(_rules("rbac.yaml", "Role")) == RIGHTS
-    assert dict(_rules("rbac-environments.yaml", "ClusterRole")) == WIDE_RIGHTS
-    assert dict(_rules("rbac-gateways.yaml", "Role")) == GATEWAY_RIGHTS
+@pytest.mark.parametrize(
+    ("file", "kind", "rights"),
+    [
+        ("rbac.yaml", "Role", RIGHTS),
+        ("rbac-istio.yaml", "Role", ISTIO_RIGHTS),
+        ("rbac-environments.yaml", "ClusterRole", WIDE_RIGHTS),
+        ("rbac-gateways.yaml", "Role", GATEWAY_RIGHTS),
+    ],
+)
+def test_the_doctor_asks_for_each_right_of_the_roles(file: str, kind: str, rights: Rights) -> None:
+    asked = {(one.group, one.plural): verbs for one, verbs in rights.items()}
+    assert dict(_rules(file, kind)) == asked
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_whatever_moves_traffic_may_be_patched_by_the_role_that_its_error_names(way: Way) -> None:
+    rights = dict(_rules(way.kind.rights, "Role"))
+    assert rights[way.kind.group, way.kind.plural] == ("get", "list", "watch", "patch")
 
 
 @pytest.mark.parametrize("path", ROLES, ids=lambda path: path.name)

@@ -69,6 +69,12 @@ WRONG = {
               "traffic: service moves all at once"),
     "route": (BASE + "    strategy: {traffic: gateway}\n",
               "traffic: gateway needs kubernetes.route"),
+    "virtual service": (BASE + "    strategy: {traffic: istio}\n"
+                        "    kubernetes: {slot_service: '{service}-{slot}'}\n",
+                        "traffic: istio needs kubernetes.virtual_service and kubernetes.slot_service"),
+    "slot service": (BASE + "    strategy: {traffic: istio}\n"
+                     "    kubernetes: {virtual_service: '{service}'}\n",
+                     "traffic: istio needs kubernetes.virtual_service and kubernetes.slot_service"),
     "strategy": (BASE + "    strategy: {kind: rolling}\n", "strategy rolling isn't built yet"),
     "canary": (BASE + "    strategy: {kind: canary}\n", "a canary needs a weight below 100"),
     "indicator": (BASE + METRICS.format("requests: 'r{slot}', objective: 99"),

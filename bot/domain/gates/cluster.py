@@ -22,9 +22,16 @@ def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult
             NAME,
             Reason.CLUSTER_FORBIDDEN,
             f"The bot may not {', nor '.join(cluster.forbidden)} in {rules.target.namespace}.",
-            "Apply deploy/kubernetes/rbac.yaml there, then press Retry.",
+            f"Apply {_rights(rules)} there, then press Retry.",
         )
+    if cluster.traffic.unfit:
+        return _no(" ".join(cluster.traffic.unfit), "Mend that, then press Retry.")
     return _traffic(cluster)
+
+
+def _rights(rules: Rules) -> str:
+    also = " and rbac-istio.yaml" if rules.target.traffic == "istio" else ""
+    return f"deploy/kubernetes/rbac.yaml{also}"
 
 
 def _traffic(cluster: ClusterFact) -> GateResult:

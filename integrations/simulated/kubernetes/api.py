@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from integrations.simulated.kubernetes import istio
 from integrations.simulated.kubernetes.cluster import Cluster
 from integrations.simulated.kubernetes.namespaces import Namespaces
 from integrations.simulated.kubernetes.objects import ApiError, Object, parse_selector, patched
@@ -20,8 +21,11 @@ APIS = {
     "services": ("api/v1", "ServiceList"),
     "httproutes": ("apis/gateway.networking.k8s.io/v1", "HTTPRouteList"),
     "gateways": ("apis/gateway.networking.k8s.io/v1", "GatewayList"),
+    istio.KIND: (istio.API, "VirtualServiceList"),
+    istio.GATEWAYS: (istio.API, "GatewayList"),
 }
-"""Kinds that are stored, with their API and the name of their list."""
+"""Kinds that are stored, with their API and the name of their list. A name is the plural, with
+its group where the plural alone would be another's."""
 
 LISTS_KEPT = 50
 
@@ -49,7 +53,7 @@ class SimulatedKubernetes(SimulatedServer):
             ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._review),
         ]
         for kind, (base, _) in APIS.items():
-            many = f"/{base}/namespaces/{{ns}}/{{kind:{kind}}}"
+            many = f"/{base}/namespaces/{{ns}}/{{kind:{_plural(kind)}}}"
             found += [
                 ("GET", many, self._list),
                 ("POST", many, self._create),
@@ -77,6 +81,7 @@ class SimulatedKubernetes(SimulatedServer):
 
     def check_allowed(self, verb: str, kind: str, namespace: str) -> None:
         """Raise 403 for what was denied."""
+        kind = _plural(kind)
         if (verb, kind) in self.cluster.denied:
             message = (
                 f'{kind} is forbidden: User "system:serviceaccount:release-bot" cannot {verb} '
@@ -159,7 +164,7 @@ class SimulatedKubernetes(SimulatedServer):
         return _listed("EndpointSliceList", self.cluster, items)
 
     async def _list(self, request: web.Request) -> Object | web.StreamResponse:
-        kind, namespace = request.match_info["kind"], request.match_info["ns"]
+        kind, namespace = _kind(request), request.match_info["ns"]
         self.check_allowed("list", kind, namespace)
         if request.query.get("watch") in ("true", "1"):
             return await self._watch(request, kind, namespace)
@@ -186,6 +191,8 @@ class SimulatedKubernetes(SimulatedServer):
             return item | {"status": self.cluster.deployment_status(namespace, item)}
         if kind == "httproutes":
             return item | {"status": self.cluster.route_status(namespace, item)}
+        if kind == istio.KIND and (status := self.cluster.istio_status(namespace, item)):
+            return item | {"status": status}
         return item
 
     async def _get(self, request: web.Request) -> Object:
@@ -194,7 +201,7 @@ class SimulatedKubernetes(SimulatedServer):
         return self._whole(kind, namespace, self.cluster.objects.get(kind, namespace, name))
 
     async def _create(self, request: web.Request) -> Object:
-        kind, namespace = request.match_info["kind"], request.match_info["ns"]
+        kind, namespace = _kind(request), request.match_info["ns"]
         self.check_allowed("create", kind, namespace)
         body: Object = await request.json()
         name = body["metadata"]["name"]
@@ -273,7 +280,18 @@ def _answering(server: SimulatedKubernetes, handler: Any) -> Any:
 
 def _named(request: web.Request) -> tuple[str, str, str]:
     found = request.match_info
-    return found["kind"], found["ns"], found["name"]
+    return _kind(request), found["ns"], found["name"]
+
+
+def _kind(request: web.Request) -> str:
+    """Name the kind as it is stored."""
+    plural = request.match_info["kind"]
+    own = (kind for kind, (base, _) in APIS.items() if request.path.startswith(f"/{base}/"))
+    return next(kind for kind in own if _plural(kind) == plural)
+
+
+def _plural(kind: str) -> str:
+    return kind.partition(".")[0]
 
 
 def _listed(kind: str, cluster: Cluster, items: list[Object]) -> Object:

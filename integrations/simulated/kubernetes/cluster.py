@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from integrations.simulated.kubernetes import istio
 from integrations.simulated.kubernetes.objects import (
     Effect,
     Object,
@@ -44,6 +45,7 @@ class Cluster:
         self.endpoints_lag = 0.05
         self.route_lag = 0.05
         self.rejects_routes: str | None = None
+        self.istio = istio.Istio()
         self.denied: set[tuple[str, str]] = set()
         self._behaviours: list[tuple[re.Pattern[str], Behaviour]] = []
         self._pods: dict[tuple[str, str], list[Pod]] = {}
@@ -69,6 +71,7 @@ class Cluster:
     def create(self, kind: str, namespace: str, item: Object) -> Object:
         """Store a new object."""
         made = copy.deepcopy(item)
+        istio.check(kind, made)
         made["metadata"] |= {
             "namespace": namespace,
             "generation": 1,
@@ -88,6 +91,7 @@ class Cluster:
         """Store a changed object, if a real server would."""
         before = self.objects.get(kind, namespace, name)
         check_changed(kind, before, after)
+        istio.check(kind, after)
         self._freeze_endpoints(kind, namespace, name)
         changed_spec = before["spec"] != after["spec"]
         self.objects.put(kind, namespace, after)
@@ -292,6 +296,11 @@ class Cluster:
                 for parent in parents
             ]
         }
+
+    def istio_status(self, namespace: str, item: Object) -> Object:
+        """Compute what Istio says of a VirtualService; empty where it says nothing."""
+        changed = self._changed[istio.KIND, namespace, item["metadata"]["name"]]
+        return self.istio.status(*changed, self.now(), self.rejects_routes)
 
     # Endpoints.
 

@@ -2,12 +2,14 @@
 
 from typing import Any, Literal
 
+from integrations.simulated.kubernetes import istio
 from integrations.simulated.kubernetes.cluster import Cluster
 from integrations.simulated.kubernetes.objects import Object
 
 VERSION_LABEL = "app.kubernetes.io/version"
 LONG_AGO = 30 * 3600.0
 GATEWAY = "gateway"
+Traffic = Literal["service", "gateway", "istio"]
 
 
 def other(slot: str) -> str:
@@ -25,12 +27,12 @@ def seed_blue_green(  # noqa: PLR0913 - a service has these parts
     other_image: str | None = None,
     replicas: int = 3,
     idle_replicas: int | None = None,
-    traffic: Literal["service", "gateway"] = "service",
+    traffic: Traffic = "service",
     version: str | None = None,
     other_version: str | None = None,
     age: float = LONG_AGO,
 ) -> None:
-    """Make two Deployments, the Services and, for a gateway, the route; all ready, `age` old."""
+    """Make two Deployments, the Services and what holds the weights; all ready, `age` old."""
     idle = other(live)
     idle_count = replicas if idle_replicas is None else idle_replicas
     plan = {
@@ -49,6 +51,10 @@ def seed_blue_green(  # noqa: PLR0913 - a service has these parts
         if cluster.objects.find("gateways", namespace, GATEWAY) is None:
             cluster.create("gateways", namespace, _gateway())
         cluster.create("httproutes", namespace, _route(service, live))
+    if traffic == "istio":
+        if cluster.objects.find(istio.GATEWAYS, namespace, GATEWAY) is None:
+            cluster.create(istio.GATEWAYS, namespace, istio.gateway())
+        cluster.create(istio.KIND, namespace, istio.virtual_service(service, live))
 
 
 def _deployment(
@@ -106,6 +112,9 @@ def _gateway() -> Object:
 
 def weights(cluster: Cluster, namespace: str, service: str) -> dict[str, int]:
     """Shares of traffic by slot: from the route where there is one, else from the selector."""
+    virtual = cluster.objects.find(istio.KIND, namespace, service)
+    if virtual is not None:
+        return istio.weights(virtual, service)
     route = cluster.objects.find("httproutes", namespace, service)
     if route is None:
         slot = cluster.objects.get("services", namespace, service)["spec"]["selector"]["slot"]

@@ -1,0 +1,63 @@
+"""Reads a target's objects, pods and ready endpoints. Changes nothing.
+
+Made by `cluster`, and handed to each way of moving traffic in `traffic`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from bot.domain.targets import Target
+from integrations.kubernetes import objects
+from integrations.kubernetes.api import KubeApi
+from integrations.kubernetes.kinds import ENDPOINT_SLICES, PODS, Kind
+from integrations.kubernetes.objects import Object
+
+
+class Reader:
+    """Reads by target. `api_at` gives the connection to a cluster."""
+
+    def __init__(self, api_at: Callable[[str | None], KubeApi]) -> None:
+        self._api_at = api_at
+        self._labels: dict[tuple[str | None, str, str], dict[str, str]] = {}
+
+    async def item(self, target: Target, kind: Kind, name: str) -> Object:
+        """Read one object of the target's namespace. Raises MissingError where it isn't there."""
+        return await self._api_at(target.cluster).get(kind.path(target.namespace, name))
+
+    async def with_pods(
+        self,
+        target: Target,
+        name: str,
+        reading: Awaitable[Object],
+        labels_of: Callable[[Object], dict[str, str]],
+    ) -> tuple[Object, list[Object]]:
+        """Read an object and its pods side by side, by the labels that it had the last time.
+
+        Labels hardly ever change. Where they did, the pods are read again by the new ones.
+        """
+        key = (target.cluster, target.namespace, name)
+        guess = self._labels.get(key)
+        pods: list[Object] = []
+        if guess is None:
+            item = await reading
+        else:
+            item, pods = await asyncio.gather(reading, self._pods(target, guess))
+        labels = labels_of(item)
+        if labels != guess:
+            self._labels[key] = labels
+            pods = await self._pods(target, labels)
+        return item, pods
+
+    async def _pods(self, target: Target, labels: Mapping[str, str]) -> list[Object]:
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        path = PODS.path(target.namespace)
+        found = await self._api_at(target.cluster).get(path, labelSelector=selector)
+        items: list[Object] = found.get("items") or []
+        return items
+
+    async def endpoints(self, target: Target, service: str) -> list[str | None]:
+        """List the ready endpoints behind a Service, by the name of their pod."""
+        path = ENDPOINT_SLICES.path(target.namespace)
+        label = f"kubernetes.io/service-name={service}"
+        found = await self._api_at(target.cluster).get(path, labelSelector=label)
+        return objects.ready_endpoints(found.get("items") or ())
