@@ -1,6 +1,7 @@
 """`release-bot analysis …`: what the judge says of counts in a file, so that anyone can check it.
 
-Used by the command line. Reads a file and prints; needs no settings and no database.
+Used by the command line. Reads a file and prints; needs no settings and no database. `replay` is in
+a file of its own.
 """
 
 import csv
@@ -14,12 +15,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from bot import replay
 from bot.domain.judge import Evidence, Look, Margins, begin, look, verdict
 from bot.views import verdict_lines
 
 COLUMNS = ("dt", "n_c", "f_c", "n_s", "f_s")
 
 cli = typer.Typer(help="What the judge of metrics says, and why.", no_args_is_help=True)
+cli.command()(replay.replay)
 
 
 class FileError(Exception):

@@ -32,6 +32,7 @@ from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
+from bot.ports_smoke import HttpChecks, Jobs
 from bot.settings import Settings, revealed, secret_named
 from bot.store import checkup, webhooks
 from bot.store.migrate import migrate
@@ -44,6 +45,7 @@ from integrations.events import HttpSinks
 from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
+from integrations.previews import PreviewChecks
 from integrations.prometheus import Prometheus
 from integrations.prometheus import doctor as measuring
 from integrations.scheduler import Scheduler
@@ -67,6 +69,8 @@ class Outside:
     cluster: Cluster
     events: EventSink
     namespaces: Namespaces
+    jobs: Jobs
+    checks: HttpChecks
     measuring: Measuring | None = None
     """None where no Prometheus is set."""
 
@@ -106,6 +110,8 @@ class App:
             cluster=self.outside.cluster,
             namespaces=self.outside.namespaces,
             source=self.outside.source,
+            jobs=self.outside.jobs,
+            checks=self.outside.checks,
             chat=self.outside.chat,
             catalog=lambda: self.catalog,
             owner=self._owner,
@@ -158,6 +164,8 @@ class App:
             self.kubernetes,
             self.sinks,
             self.kubernetes.namespaces,
+            self.kubernetes.jobs,
+            PreviewChecks(seconds=seconds, told=metrics.calls("previews")),
             self.prometheus,
         )
 
@@ -288,7 +296,7 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.inbox.settle()
-        await asyncio.gather(self.events.stop(), self.host_views.stop())
+        await asyncio.gather(self.events.stop(), self.host_views.stop(), self.outbox.stop())
         try:
             await self.reconciler.stop()
         except TemporaryError as error:

@@ -14,9 +14,10 @@ from pathlib import Path
 import aiohttp
 
 from bot.app import App, host_time, load_catalog
-from bot.demo_world import CHANNEL, PEOPLE, seed
+from bot.demo_world import CHANNEL, PEOPLE, seed, seed_metrics
 from bot.domain.catalog import Catalog
 from bot.domain.environments import Reports
+from bot.domain.indicators import Doubt
 from bot.domain.releases import Release
 from bot.domain.sinks import Events, Sink
 from bot.engine.world import Limits
@@ -24,6 +25,8 @@ from bot.settings import Settings
 from bot.store import ledger, releases
 from integrations.simulated.github import SimulatedGitHub
 from integrations.simulated.kubernetes import SimulatedKubernetes
+from integrations.simulated.prometheus import SimulatedPrometheus
+from integrations.simulated.sharing import pods_of
 from integrations.simulated.sink import SimulatedSink
 from integrations.simulated.slack import Message, SimulatedSlack
 from integrations.simulated.terminal import Narrator, Terminal
@@ -44,10 +47,12 @@ KEY = "RELEASE_BOT_DEMO_KEY"
 WELCOME = """\
 QuantiVista's release channel, played on this machine. Nothing outside it is touched.
 57 services in three environments run in a simulated cluster; bakes last seconds instead of
-minutes, and the ledger is seeded. Slack, GitHub and Kubernetes are simulated, the bot is real.
+minutes, and the ledger is seeded. Slack, GitHub, Kubernetes and Prometheus are simulated, the
+bot is real.
 
 Try:  /release trading-decision v2.1.0 prod      then  /as ben  and press 1
       /release position-sizing v1.10.0 prod      (refused: it says what to release first)
+      /release order-management v2.0.0 prod           (its metrics take it back)
       /env report              /env list              environments that everybody forgot
       /release status          /release help          ?  for the terminal's own words
       /quit to leave"""
@@ -57,20 +62,42 @@ class PlayError(Exception):
     """The play-through did not go as it should."""
 
 
+JUDGED = "order-management"
+"""The service whose bakes are long enough for its metrics to tell something."""
+
+QUICK = {
+    "every": timedelta(seconds=1),
+    "scrape": timedelta(seconds=1),
+    "late": timedelta(seconds=0.3),
+    "warm_up": timedelta(seconds=0.5),
+}
+"""How often metrics are scraped and looked at here."""
+
+
 def short(catalog: Catalog) -> Catalog:
     """Copy the catalogue with bakes of seconds, so that a demo is not a working day."""
     services = {
         name: service.model_copy(
             update={
                 "strategy": service.strategy.model_copy(
-                    update={"bake": timedelta(seconds=1.2), "watch": timedelta(seconds=2)}
-                )
+                    update={
+                        "bake": timedelta(seconds=12 if name == JUDGED else 1.2),
+                        "watch": timedelta(seconds=2),
+                    }
+                ),
+                "metrics": service.metrics.model_copy(update=QUICK),
             }
         )
         for name, service in catalog.services.items()
     }
+    # In a second nothing can be told: what asks at the end of a bake goes on here instead.
+    policies = {
+        name: policy.model_copy(update={"analysis": Doubt(undecided="go-on")})
+        for name, policy in catalog.policies.items()
+    }
     # What appears by the clock would come between a person and the card they look at.
-    return catalog.model_copy(update={"services": services, "reports": Reports()})
+    changes = {"services": services, "policies": policies, "reports": Reports()}
+    return catalog.model_copy(update=changes)
 
 
 @dataclass
@@ -80,6 +107,7 @@ class Stage:
     slack: SimulatedSlack
     github: SimulatedGitHub
     kubernetes: SimulatedKubernetes
+    prometheus: SimulatedPrometheus
     sink: SimulatedSink
     app: App
 
@@ -89,24 +117,31 @@ class Stage:
         slack = SimulatedSlack(host_time, asyncio.sleep, signing_secret="demo", team="T123")  # noqa: S106 - the demo's
         github = SimulatedGitHub(host_time, asyncio.sleep)
         kubernetes = SimulatedKubernetes(host_time, asyncio.sleep)
+        prometheus = SimulatedPrometheus(
+            host_time, asyncio.sleep, lambda *place: pods_of(kubernetes.cluster, *place), scrape=1.0
+        )
         sink = SimulatedSink(host_time, asyncio.sleep, key="demo")
-        for system in (slack, github, kubernetes, sink):
+        for system in (slack, github, kubernetes, prometheus, sink):
             await system.start()
         catalog = _told_to(sink, short(load_catalog(EXAMPLE).catalog))
         versions = seed(catalog, slack, github, kubernetes)
-        kubeconfig = kubernetes.kubeconfig(data / "kubeconfig", CONTEXTS)
-        app = App(_settings(slack, github, kubeconfig, data), catalog, limits=LIMITS)
+        seed_metrics(catalog, prometheus)
+        settings = _settings(slack, github, prometheus, data).model_copy(
+            update={"kubeconfig": str(kubernetes.kubeconfig(data / "kubeconfig", CONTEXTS))}
+        )
+        app = App(settings, catalog, limits=LIMITS)
         await app.start()
         slack.app.url = f"{app.url}/slack/events"
         github.hooks.url, github.hooks.secret = f"{app.url}/github/webhooks", "demo"
         await _seed_ledger(app, versions, host_time())
-        return cls(slack, github, kubernetes, sink, app)
+        return cls(slack, github, kubernetes, prometheus, sink, app)
 
     async def take_down(self) -> None:
         """Stop the bot, then the simulated systems."""
         await self.app.stop()
         await self.slack.app.close()
-        for system in (self.slack, self.github, self.kubernetes, self.sink):
+        systems = (self.slack, self.github, self.kubernetes, self.prometheus, self.sink)
+        for system in systems:
             await system.stop()
 
 
@@ -118,7 +153,7 @@ def _told_to(sink: SimulatedSink, catalog: Catalog) -> Catalog:
 
 
 def _settings(
-    slack: SimulatedSlack, github: SimulatedGitHub, kubeconfig: Path, data: Path
+    slack: SimulatedSlack, github: SimulatedGitHub, prometheus: SimulatedPrometheus, data: Path
 ) -> Settings:
     return Settings.model_validate(
         {
@@ -128,7 +163,7 @@ def _settings(
             "github_token": "demo",
             "github_api_url": github.url,
             "github_webhook_secret": "demo",
-            "kubeconfig": str(kubeconfig),
+            "prometheus_url": prometheus.url,
             "database_url": f"sqlite:///{data}/release-bot.db",
             "host": "127.0.0.1",
             "port": 0,
@@ -177,7 +212,7 @@ async def play(data: Path) -> None:
 
 
 class Play:
-    """The play-through: four releases, told as the channel shows them."""
+    """The play-through: five releases, told as the channel shows them."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -191,6 +226,7 @@ class Play:
                 await self._release_and_roll_back()
                 await self._refused_for_its_order()
                 await self._undone_before_traffic()
+                await self._taken_back_by_its_metrics()
                 await asyncio.sleep(1.2)
                 await self._narrator.look(session)
                 await self._heard_on_the_platform()
@@ -277,14 +313,22 @@ class Play:
         await self._card("before traffic moved")
         await self._ended_as("web-ui", "failed")
 
+    async def _taken_back_by_its_metrics(self) -> None:
+        self._scene("5. A version that fails more often than the one before: its metrics tell.")
+        await self._says("ana", "/release order-management v2.0.0 prod")
+        asked = await self._card("order-management 1.9.2 → 2.0.0", button="Approve")
+        await self._clicks("ben", "Approve", asked)
+        await self._card("Rolled back at")
+        await self._ended_as(JUDGED, "rolled_back")
+
     async def _heard_on_the_platform(self) -> None:
-        self._scene("5. What the platform heard: each start and each ending, signed.")
-        # Two releases and one rollback began; each is told of twice.
+        self._scene("6. What the platform heard: each start and each ending, signed.")
+        # Three releases and one rollback began; each is told of twice.
         for _ in range(100):
-            if len(self._stage.sink.told) == 6:  # noqa: PLR2004 - see above
+            if len(self._stage.sink.told) == 8:  # noqa: PLR2004 - see above
                 break
             await asyncio.sleep(0.1)
-        self._expect(len(self._stage.sink.told) == 6, f"heard {self._stage.sink.told}")  # noqa: PLR2004 - likewise
+        self._expect(len(self._stage.sink.told) == 8, f"heard {self._stage.sink.told}")  # noqa: PLR2004 - likewise
         for got in self._stage.sink.received:
             said = got.data["deployment"]
             ending = said.get("status", "")

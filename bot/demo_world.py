@@ -9,6 +9,7 @@ from integrations.simulated.github import SimulatedGitHub, Workflow
 from integrations.simulated.github.world import Run
 from integrations.simulated.kubernetes import Behaviour, SimulatedKubernetes, seeding
 from integrations.simulated.kubernetes.namespaces import seed_passing
+from integrations.simulated.prometheus import Load, SimulatedPrometheus
 from integrations.simulated.slack import SimulatedSlack
 
 CHANNEL = "C0RELEASES"
@@ -36,6 +37,7 @@ NEXT = {
     "position-sizing": ("v1.9.2", "v1.10.0"),
     "risk-limits": (EARLIER, "v1.0.0"),
     "web-ui": ("v1.9.2", "v2.0.0"),
+    "order-management": ("v1.9.2", "v2.0.0"),
 }
 """Services with something to release: what production runs, and what staging has already."""
 
@@ -52,6 +54,9 @@ PULL_REQUESTS = (
 MERGED, GONE, EXPIRED = 431, 437, 440
 
 Where = tuple[str, str]
+
+HOUR = 3600.0
+"""Seconds of metrics that are there when the demo begins."""
 
 
 def seed(
@@ -81,6 +86,19 @@ def seed(
             _seed_target(catalog, kubernetes, service, environment, image)
             found[service, environment] = (version, image)
     return found
+
+
+def seed_metrics(catalog: Catalog, prometheus: SimulatedPrometheus) -> None:
+    """Give each service whose traffic moves by weights requests in production.
+
+    One version fails more often than the one before, and nothing but its metrics will tell.
+    """
+    namespace = catalog.environments["production"].namespace
+    for service, entry in catalog.services.items():
+        if len(entry.strategy.weights) > 1 and runs_in(entry, "production"):
+            load = Load(rate=900.0, failing=0.0005)
+            prometheus.streams.serves(namespace, service, load, past=HOUR)
+    prometheus.streams.fails(namespace, "order-management", version="v2.0.0", share=0.05)
 
 
 def _seed_passing(github: SimulatedGitHub, kubernetes: SimulatedKubernetes) -> None:

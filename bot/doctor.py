@@ -187,9 +187,8 @@ def repositories(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
     for service in catalog.services.values():
         wanted = found.setdefault(service.repository, set())
-        wanted.update(w for w in (service.deploy.workflow,) if w)
-        if service.smoke is not None:
-            wanted.add(service.smoke.workflow)
+        smoke = service.smoke.workflow if service.smoke else None
+        wanted.update(file for file in (service.deploy.workflow, smoke) if file)
     return {name: tuple(sorted(files)) for name, files in found.items()}
 
 

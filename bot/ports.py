@@ -24,6 +24,7 @@ from bot.domain.hosting import (
     DeploymentStatus,
 )
 from bot.domain.namespaces import Branches, Namespace, Workload
+from bot.domain.runs import Run, TestCounts
 from bot.domain.sinks import Sink
 from bot.domain.targets import Target
 from bot.domain.value import Value
@@ -37,30 +38,6 @@ class Clock(Protocol):
 
     def real(self) -> datetime:
         """Give the moment for leases and limits, which are never virtual."""
-
-
-class Run(Value):
-    """One workflow run. `conclusion` None: not finished."""
-
-    id: int
-    url: str
-    status: Literal["queued", "in_progress", "completed"]
-    conclusion: str | None = None
-    title: str = ""
-    workflow: str = ""
-    """The workflow's file name."""
-    created_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-
-
-class TestCounts(Value):
-    """Counts from a JUnit artifact."""
-
-    run: int
-    passed: int
-    failed: int
-    skipped: int
 
 
 class SourceHost(Protocol):
@@ -236,6 +213,11 @@ class Metrics(Protocol):
     ) -> tuple[Sample, ...]:
         """Read how such a query's number went, for a chart. Moments without one are left out."""
 
+    async def courses(
+        self, query: str, since: datetime, until: datetime, step: timedelta
+    ) -> tuple[Series, ...]:
+        """Read how a query's numbers went, a series each."""
+
 
 class Message(Value):
     """What is shown in Slack: blocks for people, text for notifications and plain readers.
@@ -272,6 +254,23 @@ class Chat(Protocol):
         self, channel: str, user: str, message: Message, thread: str | None = None
     ) -> None:
         """Show a message to one person only."""
+
+    async def attach(
+        self,
+        channel: str,
+        thread: str,
+        name: str,
+        png: bytes,
+        text: str,
+        still: Still | None = None,
+    ) -> None:
+        """Show a picture with its words in a thread. Raises TemporaryError(unknown=True) if unsure.
+
+        `name` is the file's, by which `attached` finds it.
+        """
+
+    async def attached(self, channel: str, thread: str, name: str, since: datetime) -> bool:
+        """Look whether a thread has a file of that name, in what was said since then."""
 
     async def members(self, usergroup: str) -> tuple[tuple[str, ...], datetime]:
         """List a user group's members and say when they were read (cached for a minute).

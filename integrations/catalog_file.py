@@ -256,6 +256,9 @@ def _known_keys(parent: Path_) -> list[str]:
 def _inner(model: Any, key: str) -> Any:
     """The model behind a key: a field's own, or what its mapping holds."""
     if isinstance(model, type) and issubclass(model, BaseModel):
+        if key.isdigit():
+            # A place in a list, whose model this is already.
+            return model
         fields = {f.alias or name: f for name, f in model.model_fields.items()}
         return _models_in(fields[key].annotation) if key in fields else None
     return model[1] if isinstance(model, tuple) else None

@@ -41,10 +41,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what `--databases` leaves out; what takes long starts first."""
-    if config.getoption("--databases") == "either":
-        left = [item for item in items if not _for_the_other_database(item)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in left])
-        items[:] = left
+    either = config.getoption("--databases") == "either"
+    out = {
+        item
+        for item in items
+        if (either or item.get_closest_marker("either")) and _for_the_other_database(item)
+    }
+    if out:
+        config.hook.pytest_deselected(items=[item for item in items if item in out])
+        items[:] = [item for item in items if item not in out]
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

@@ -255,7 +255,8 @@ class Bot:
         for task in [*tasks, *self.app.inbox._at_work]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for under_way in (self.app.events.at_work, self.app.host_views.at_work):
+        app = self.app
+        for under_way in (app.events.at_work, app.host_views.at_work, app.outbox.at_work):
             await under_way.end(0)
         await self.app.close()
 
@@ -309,8 +310,12 @@ class Bot:
             due = await self._due()
         if not self._has_come(due.mail):
             return due
-        await self.app.outbox.send_due()
+        await self._mails()
         return await self._due()
+
+    async def _mails(self) -> None:
+        await self.app.outbox.send_due()
+        await self.app.outbox.settle()
 
     async def _turn(self, due: Due) -> int:
         """Let the commands and the releases that are due have a turn; count what began."""
@@ -381,7 +386,7 @@ class Bot:
             if due is None or due > end:
                 return
             await self.world.clock.advance_to(max(due, self.world.clock.now()))
-            await self.app.outbox.send_due()
+            await self._mails()
 
     async def passes(self, duration: timedelta) -> None:
         """Let that much time pass, doing what falls due on the way."""

@@ -6,6 +6,7 @@ a guard past its limit, a slot that gets no traffic. docs/analysis.md is its spe
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.domain.indicators import Guard, Indicator, Watching
 from bot.domain.judge import Evidence, Look, Margins, Verdict, begin, look, verdict
@@ -13,6 +14,9 @@ from bot.domain.value import Value
 
 TOLERATED = 0.1
 """Share of the objective's budget by which the new slot may always be worse (docs/analysis.md)."""
+
+UNKNOWN_CLUMP = 2.0
+"""How many failures come together where nobody knows (docs/analysis.md)."""
 
 THIN_LOOKS = 3
 """Looks in a row with too little traffic on the new slot after which that is an alarm."""
@@ -26,8 +30,31 @@ FEW = 20.0
 SAID_EACH = timedelta(minutes=1)
 """How often the card's figures follow: Slack takes some 50 changes a minute from all of the bot."""
 
+KEPT = 240
+"""Points of an indicator's course that are kept: an hour of looks. Then it is thinned out."""
+
 _ORDER = (Verdict.HEALTHY, Verdict.UNDECIDED, Verdict.MARGINAL, Verdict.UNHEALTHY)
 """The best first; several indicators are as good as the worst of them."""
+
+
+class Point(NamedTuple):
+    """One look at one indicator, for a chart: when it ended, and its counts as the judge has them.
+
+    Stored as a list: a name in each of hundreds would be most of the row.
+    """
+
+    at: datetime
+    n_c: float
+    f_c: float
+    n_s: float
+    f_s: float
+
+
+class Move(NamedTuple):
+    """When traffic was confirmed at a weight, and at which."""
+
+    at: datetime
+    weight: int
 
 
 class Analysis(Value):
@@ -37,6 +64,11 @@ class Analysis(Value):
     """
 
     evidence: Mapping[str, Evidence] = {}
+    courses: Mapping[str, tuple[Point, ...]] = {}
+    """Each indicator's looks from the first on. Nothing is judged by them: they are shown."""
+    clumps: Mapping[str, float] | None = None
+    """How many failures come together, by indicator; None: not measured yet. Fixed before the
+    first look: to change it later would break the guarantee."""
     until: datetime | None = None
     left_out: str | None = None
     thin: int = 0
@@ -53,31 +85,63 @@ class Analysis(Value):
     excused: tuple[str, ...] = ()
     """Guards past their limit with which a person let it go on: until they have been within."""
 
+    def clump(self, indicator: str) -> float | None:
+        """Give how many failures of an indicator come together, where that was measured."""
+        return (self.clumps or {}).get(indicator)
 
-def margins_of(indicator: Indicator) -> Margins:
-    """Give the judge's margins for an objective; the rest are its defaults."""
+
+def margins_of(indicator: Indicator, clump: float | None = None) -> Margins:
+    """Give the judge's margins for an objective; the rest are its defaults.
+
+    `clump`: how many failures come together, as measured; what the catalogue says comes first.
+    """
     budget = indicator.budget
-    return Margins(delta=TOLERATED * budget, delta_h=budget, m=indicator.clump)
+    size = indicator.clump or clump or UNKNOWN_CLUMP
+    return Margins(delta=TOLERATED * budget, delta_h=budget, m=size)
 
 
 def judged(
     before: Analysis, looks: Mapping[str, Look], until: datetime, watching: Watching, weight: int
 ) -> Analysis:
     """Add one look at every indicator. `weight`: per cent of traffic that the new slot has."""
-    evidence = {}
+    evidence, courses = {}, {}
     for name, indicator in watching.indicators.items():
-        margins = margins_of(indicator)
+        margins, new = margins_of(indicator, before.clump(name)), looks[name]
         old = before.evidence.get(name) or begin(margins)
-        evidence[name] = look(old, looks[name], margins)
-    return before.model_copy(
+        evidence[name] = look(old, new, margins)
+        point = Point(until, new.n_c, new.f_c, new.n_s, new.f_s)
+        courses[name] = kept((*before.courses.get(name, ()), point))
+    after = before.model_copy(
         update={
             "evidence": evidence,
+            "courses": courses,
             "until": until,
             "left_out": None,
             "thin": before.thin + 1 if _is_thin(looks.values(), weight) else 0,
-            "unhealthy": before.unhealthy or _proven(evidence, watching),
         }
     )
+    proven = before.unhealthy or _proven(after, watching)
+    return after.model_copy(update={"unhealthy": proven})
+
+
+def kept(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    """Keep a course within bounds: the whole time stays in it, and every request is counted.
+
+    The two neighbours that cover the least time become one, so that the old are no coarser than
+    the new. The first stays: the course begins there.
+    """
+    if len(points) <= KEPT:
+        return points
+    n = min(range(1, len(points) - 1), key=lambda n: points[n + 1].at - points[n - 1].at)
+    one, other = points[n], points[n + 1]
+    both = Point(
+        other.at,
+        one.n_c + other.n_c,
+        one.f_c + other.f_c,
+        one.n_s + other.n_s,
+        one.f_s + other.f_s,
+    )
+    return (*points[:n], both, *points[n + 2 :])
 
 
 def guarded(
@@ -130,7 +194,7 @@ def _alone(analysis: Analysis, name: str, watching: Watching) -> Verdict:
     evidence = analysis.evidence.get(name)
     if evidence is None:
         return Verdict.UNDECIDED
-    found = verdict(evidence, margins_of(watching.indicators[name]))
+    found = verdict(evidence, margins_of(watching.indicators[name], analysis.clump(name)))
     # Alone it would do; with its share of the evidence it doesn't yet. That is not clean either.
     return Verdict.MARGINAL if found is Verdict.UNHEALTHY else found
 
@@ -150,15 +214,15 @@ def telling(analysis: Analysis, watching: Watching) -> str | None:
     )
 
 
-def _proven(evidence: Mapping[str, Evidence], watching: Watching) -> bool:
+def _proven(analysis: Analysis, watching: Watching) -> bool:
     """Whether the weighted mean of all evidence calls for a rollback.
 
     Valid however the indicators hang together; a product of them would not be.
     """
-    weights = watching.weights
+    weights, evidence = watching.weights, analysis.evidence
     whole = sum(weights[name] * one.of_harm for name, one in evidence.items())
     name = _loudest(evidence, watching)
-    margins = margins_of(watching.indicators[name])
+    margins = margins_of(watching.indicators[name], analysis.clump(name))
     return whole >= 1 / margins.alpha and evidence[name].excess >= margins.floor
 
 

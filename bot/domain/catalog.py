@@ -6,15 +6,16 @@ single models can't see (unknown names, cycles). Nothing here reads a file.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from string import Formatter
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from bot.domain.durations import Duration
 from bot.domain.environments import Ephemeral, Reports
 from bot.domain.indicators import Doubt, Watching
+from bot.domain.patterns import ImagePattern, ServicePattern, SlotPattern, TagPattern
 from bot.domain.sinks import Events
+from bot.domain.smoke import HostPattern, Smoke
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
 
@@ -32,24 +33,6 @@ SPECIAL_RIGHTS = ("requester", "owners", "everyone")
 def other_slot(slot: Slot) -> Slot:
     """Name the slot that the given one is not."""
     return "green" if slot == "blue" else "blue"
-
-
-def _pattern(*names: str) -> AfterValidator:
-    def check(text: str) -> str:
-        used = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-        if used - set(names):
-            wrong = ", ".join(sorted(f"{{{name}}}" for name in used - set(names)))
-            allowed = ", ".join(f"{{{name}}}" for name in names)
-            raise ValueError(f"{wrong} can't stand here; {allowed} can")
-        return text
-
-    return AfterValidator(check)
-
-
-ServicePattern = Annotated[str, _pattern("service")]
-SlotPattern = Annotated[str, _pattern("service", "slot")]
-TagPattern = Annotated[str, _pattern("version")]
-ImagePattern = Annotated[str, _pattern("version", "commit")]
 
 
 class Entry(Value):
@@ -113,11 +96,13 @@ class Policy(Entry):
 
     `analysis`: what happens where the metrics give no plain yes, and how a pause ends.
     `strategies`: those that a release may ask for by `--strategy`; left out: each of them.
+    `smoke_hosts`: the hosts that smoke tests by HTTP may ask; none, unless named.
     """
 
     scans: ScanThresholds = ScanThresholds()
     analysis: Doubt = Doubt()
     strategies: tuple[StrategyKind, ...] | None = None
+    smoke_hosts: tuple[HostPattern, ...] = ()
 
 
 class Environment(Entry):
@@ -148,12 +133,6 @@ class Deploy(Entry):
         return self
 
 
-class Smoke(Entry):
-    """The workflow that tests the idle slot before it takes traffic."""
-
-    workflow: str
-
-
 Weights = Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)]
 
 
@@ -167,6 +146,8 @@ class Strategy(Entry):
     watch: Duration = timedelta(minutes=15)
     hold_at: tuple[Annotated[int, Field(ge=1, lt=100)], ...] = ()
     """Weights at which it waits for a person's Promote when the bake is over."""
+    idle: int | None = Field(default=None, ge=0, le=1000)
+    """Pods that the old slot keeps once the rollback window is over; None: all that it has."""
 
     @model_validator(mode="after")
     def _weights_rise(self) -> Self:
@@ -285,8 +266,9 @@ def _overlay(base: Any, over: Any) -> Any:
     # An empty value is a choice too: `smoke:` says that this service has none.
     if not isinstance(base, dict) or not isinstance(over, dict):
         return over
-    # Ways to deploy exclude each other, so a service's own choice replaces the default whole.
+    # Ways to deploy exclude each other, and ways to smoke-test too: a service's own choice replaces
+    # the default whole.
     return base | {
-        key: value if key == "deploy" or key not in base else _overlay(base[key], value)
+        key: value if key in ("deploy", "smoke") or key not in base else _overlay(base[key], value)
         for key, value in over.items()
     }

@@ -8,6 +8,8 @@ from typing import Literal
 
 from bot.domain.catalog import BUILT_STRATEGIES, SPECIAL_RIGHTS, Catalog
 from bot.domain.environments import wrong_names
+from bot.domain.rules import runs_in
+from bot.domain.smoke import filled_url, host_of, is_allowed
 from bot.domain.value import Value
 
 
@@ -97,11 +99,35 @@ def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
         built = " and ".join(BUILT_STRATEGIES)
         message = f"strategy {service.strategy.kind} isn't built yet; {built} are"
         yield Problem(path=(*path, "strategy", "kind"), message=message)
+    yield from _check_smoke(catalog, name)
     for env in service.environments or ():
         if env not in catalog.environments:
             yield Problem(path=(*path, "environments"), message=f"there is no environment {env}")
     for needed in service.depends_on:
         yield from _check_dependency(catalog, name, needed)
+
+
+def _check_smoke(catalog: Catalog, name: str) -> Iterable[Problem]:
+    service = catalog.services[name]
+    smoke, path = service.smoke, ("services", name, "smoke")
+    if smoke is None:
+        return
+    if smoke.by_preview and service.kubernetes.preview is None:
+        message = "smoke by cronjob or http finds the idle slot by kubernetes.preview: name it"
+        yield Problem(path=path, message=message)
+    for env, entry in catalog.environments.items():
+        policy = catalog.policies.get(entry.policy)
+        if policy is None or not runs_in(service, env):
+            continue
+        for number, check in enumerate(smoke.http or ()):
+            for slot in ("blue", "green"):
+                names = {"service": name, "namespace": entry.namespace, "slot": slot}
+                host = host_of(filled_url(check.url, **names))
+                if host is None or not is_allowed(host, policy.smoke_hosts):
+                    where = f"policies.{entry.policy}.smoke_hosts, which {env} goes by"
+                    message = f"{host or 'its host'} is not in {where}"
+                    yield Problem(path=(*path, "http", number, "url"), message=message)
+                    break
 
 
 def _check_dependency(catalog: Catalog, name: str, needed: str) -> Iterable[Problem]:

@@ -96,6 +96,8 @@ class SlotFact(Value):
     """Complete as `kubectl rollout status` sees it."""
     deadline_exceeded: bool = False
     trouble: tuple[PodTrouble, ...] = ()
+    probed: int = 0
+    """Pods whose containers run, and which are not ready all the same: a probe says no."""
     restarts: int = 0
     since: datetime | None = None
     """Start of the oldest pod that runs this image."""
@@ -189,6 +191,13 @@ class LockFact(Value):
     since: datetime
 
 
+class Rate(Value):
+    """A service's traffic lately: requests a second, and the share of them that failed."""
+
+    per_second: float
+    failing: float
+
+
 class Facts(Value):
     """All that the gates and the plan of one release are decided from."""
 
@@ -208,3 +217,5 @@ class Facts(Value):
     lock: LockFact | None = None
     under_way: str | None = None
     """Id of another release that is under way for this target."""
+    rates: Mapping[str, Rate] = {}
+    """The service's traffic lately, by indicator; what can't be told is left out."""

@@ -44,7 +44,8 @@ class Indicator(_Entry):
 
     `failed` counts those that failed; `good` those that did not, for instance the histogram's
     bucket at the objective: then slower requests are the failures. `clump`: how many failures
-    come together (retries); `weight`: its share of the evidence where there are several.
+    come together (retries), None: as the live pods' last day tells. `weight`: its share of the
+    evidence where there are several.
     """
 
     requests: SlotSelector
@@ -52,7 +53,7 @@ class Indicator(_Entry):
     good: SlotSelector | None = None
     objective: float = Field(gt=0, lt=100)
     """Per cent of the requests that must be good."""
-    clump: float = Field(default=2.0, ge=1, le=1000)
+    clump: float | None = Field(default=None, ge=1, le=1000)
     weight: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="after")
@@ -99,6 +100,9 @@ class Watching(_Entry):
     """How often it is looked at."""
     scrape: Duration = timedelta(seconds=15)
     """How often Prometheus scrapes these counters."""
+    late: Duration = timedelta(seconds=5)
+    """How long a scrape may take to be found, besides the time between two: after that nothing of
+    a look changes any more."""
     warm_up: Duration = timedelta(seconds=30)
     """What comes so soon after traffic moved is left out: caches are cold."""
 

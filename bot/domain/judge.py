@@ -188,10 +188,10 @@ def requests_needed(evidence: Evidence, margins: Margins) -> float | None:
     rate_c, rate_s = evidence.f_c / evidence.n_c, evidence.f_s / evidence.n_s
     ratio = evidence.n_s / evidence.n_c
     grows = max(
-        _growth(psi, rate_c, rate_s, ratio, (margins.rho, margins.delta)) for psi in margins.bets
+        growth(psi, rate_c, rate_s, ratio, (margins.rho, margins.delta)) for psi in margins.bets
     )
     recovers = max(
-        _growth(psi, rate_c, rate_s, ratio, (margins.rho_h, margins.delta_h))
+        growth(psi, rate_c, rate_s, ratio, (margins.rho_h, margins.delta_h))
         for psi in margins.health_bets
     )
     needed = [
@@ -205,7 +205,7 @@ def requests_needed(evidence: Evidence, margins: Margins) -> float | None:
     return min(needed, default=None)
 
 
-def _growth(
+def growth(
     psi: float, rate_c: float, rate_s: float, ratio: float, tolerated: tuple[float, float]
 ) -> float:
     """What one request on the new slot adds to a bet's logarithm, clumps left aside."""

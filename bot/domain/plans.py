@@ -2,9 +2,12 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from bot.domain.catalog import Slot, StrategyKind
+from bot.domain.smoke import CheckList
 from bot.domain.targets import Target
-from bot.domain.value import Value, canonical, digest
+from bot.domain.value import Value, canonical, digest, unused
 
 StepKind = Literal[
     "dispatch", "deploy", "scale", "verify", "smoke", "shift", "bake", "restore", "settle"
@@ -31,6 +34,10 @@ class PlanStep(Value):
     """For `bake`: the new slot's metrics are compared with the old one's meanwhile."""
     hold: bool = False
     """For `bake`: at its end it waits for a person's Promote."""
+    cronjob: str | None = Field(default=None, exclude_if=unused)
+    """For `smoke`: the suspended CronJob whose Job is started."""
+    checks: CheckList | None = Field(default=None, exclude_if=unused)
+    """For `smoke`: the HTTP checks that are made."""
 
 
 class Plan(Value):

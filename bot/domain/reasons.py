@@ -50,6 +50,7 @@ class Reason(StrEnum):
     IMAGE_UNPULLABLE = "image_unpullable"
     PODS_MISCONFIGURED = "pods_misconfigured"
     PODS_UNSCHEDULABLE = "pods_unschedulable"
+    PODS_NOT_MADE = "pods_not_made"
     PODS_UNREADY = "pods_unready"
     SMOKE_FAILED = "smoke_failed"
     ROUTE_REJECTED = "route_rejected"

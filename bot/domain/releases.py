@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.domain.analysis import Analysis, Move
+from bot.domain.checks import Checked
 from bot.domain.facts import Diff
+from bot.domain.foresight import Sight
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.plans import Plan, PlanStep, plan_digest
@@ -58,6 +60,8 @@ class Progress(Value):
     run_url: str | None = None
     tests_run: int | None = None
     tests_passed: int | None = None
+    checked: tuple[Checked, ...] = ()
+    """How far each HTTP check of the smoke test is."""
     short_since: datetime | None = None
     """Since when fewer pods than wanted are ready in a bake."""
     restarts: int | None = None
@@ -110,6 +114,8 @@ class Release(Value):
     """This release's rollback holds its target locked; Cause is mended lifts it."""
     hand_patch: str | None = None
     """For a route: the JSON Patch that would undo this by hand."""
+    sights: tuple[Sight, ...] = ()
+    """What the bakes can see, told before they begin."""
     expected_seconds: int | None = None
     """How long it should take, from the service's own history or the plan."""
 

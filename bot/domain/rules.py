@@ -6,6 +6,7 @@ from datetime import timedelta
 from bot.domain.catalog import (
     Approvals,
     Catalog,
+    Policy,
     ScanThresholds,
     Service,
     Strategy,
@@ -13,6 +14,7 @@ from bot.domain.catalog import (
 )
 from bot.domain.durations import Duration
 from bot.domain.indicators import Doubt, Watching
+from bot.domain.smoke import CheckList
 from bot.domain.targets import Target, target_of
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
@@ -40,6 +42,8 @@ class Rules(Value):
     watching: Watching = Watching()
     doubt: Doubt = Doubt()
     strategies: tuple[StrategyKind, ...] | None = None
+    smoke_checks: CheckList | None = None
+    """What a smoke test by HTTP asks, and whom it may ask."""
 
     def fingerprint(self) -> str:
         """Digest of these rules; a plan holds it, so that a changed policy makes a new plan.
@@ -48,12 +52,18 @@ class Rules(Value):
         an upgrade alone voids no approval.
         """
         data = self.model_dump(mode="json", by_alias=True)
-        unused = {"watching": Watching(), "doubt": Doubt(), "strategies": None}
+        unused = {
+            "watching": Watching(),
+            "doubt": Doubt(),
+            "strategies": None,
+            "smoke_checks": None,
+        }
         for name, value in unused.items():
             if getattr(self, name) == value:
                 del data[name]
-        if not self.strategy.hold_at:
-            del data["strategy"]["hold_at"]
+        for name in ("hold_at", "idle"):
+            if not getattr(self.strategy, name) and getattr(self.strategy, name) != 0:
+                del data["strategy"][name]
         return digest(canonical(data))
 
 
@@ -84,6 +94,16 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         watching=entry.metrics,
         doubt=catalog.policies[env.policy].analysis,
         strategies=catalog.policies[env.policy].strategies,
+        smoke_checks=_checks(entry, catalog.policies[env.policy]),
+    )
+
+
+def _checks(service: Service, policy: Policy) -> CheckList | None:
+    smoke = service.smoke
+    if smoke is None or smoke.http is None:
+        return None
+    return CheckList(
+        checks=smoke.http, tries=smoke.tries, pause=smoke.pause, hosts=policy.smoke_hosts
     )
 
 

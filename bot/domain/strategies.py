@@ -71,9 +71,15 @@ def _onto_the_slot(rules: Rules, idle: Slot, share: int) -> list[PlanStep]:
     ]
     if rules.deploy_workflow is not None:
         steps.insert(0, PlanStep(kind="dispatch", slot=idle, workflow=rules.deploy_workflow))
-    if rules.smoke_workflow is not None:
-        steps.append(PlanStep(kind="smoke", slot=idle, workflow=rules.smoke_workflow))
-    return steps
+    test = PlanStep(
+        kind="smoke",
+        slot=idle,
+        workflow=rules.smoke_workflow,
+        cronjob=rules.target.smoke_cronjob,
+        checks=rules.smoke_checks,
+    )
+    # One of the three, or none: a service need not have a smoke test.
+    return [*steps, test] if test.workflow or test.cronjob or test.checks else steps
 
 
 def _moved(rules: Rules, idle: Slot, weight: int, share: int) -> list[PlanStep]:

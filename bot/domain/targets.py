@@ -2,8 +2,10 @@
 
 import re
 
+from pydantic import Field
+
 from bot.domain.catalog import Catalog, Slot
-from bot.domain.value import Value
+from bot.domain.value import Value, unused
 
 
 class Target(Value):
@@ -25,6 +27,8 @@ class Target(Value):
     """Name of the HTTPRoute or, for `istio`, of the VirtualService; None for `service`."""
     slot_label: str
     image_pattern: str
+    smoke_cronjob: str | None = Field(default=None, exclude_if=unused)
+    """Name of the suspended CronJob whose Job is the smoke test, where that is the way."""
 
     def deployment(self, slot: Slot) -> str:
         """Name of the slot's Deployment."""
@@ -53,6 +57,7 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         return blue, pattern.format(service=service, slot="green")
 
     traffic = entry.strategy.traffic
+    cronjob = entry.smoke.cronjob if entry.smoke else None
     route = {"service": None, "gateway": names.route, "istio": names.virtual_service}[traffic]
     return Target(
         service=service,
@@ -68,6 +73,7 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         route=route.format(service=service) if route else None,
         slot_label=names.slot_label,
         image_pattern=entry.image,
+        smoke_cronjob=cronjob.format(service=service) if cronjob else None,
     )
 
 

@@ -29,6 +29,7 @@ from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
 from bot.domain.targets import Target, target_of
 from bot.domain.versions import Version, VersionError, same_version
+from bot.engine.rates import rates
 from bot.engine.world import World
 from bot.errors import MissingError, PermanentError, TemporaryError
 from bot.store import ledger, releases, targets
@@ -46,12 +47,13 @@ async def gather(
 ) -> Facts:
     """Ask every source what it knows of this release. Sources that fail come back as Unknown."""
     stored = await _from_store(world, request, release_id)
-    tag, cluster, promotion, dependencies, dependents = await asyncio.gather(
+    tag, cluster, promotion, dependencies, dependents, traffic = await asyncio.gather(
         _tag(world, request, rules),
         asked("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
         _promotion(world, request, rules, now),
         _neighbours(world, request, rules.depends_on, stored.under_way),
         _neighbours(world, request, _would_break(request, rules), stored.under_way),
+        rates(world, rules, now),
     )
     running = _live_version(cluster, rules.target, stored.seen)
     commit = await _commit_of(world, rules, running, stored.seen)
@@ -71,6 +73,7 @@ async def gather(
         ledger=stored.seen[0] if stored.seen else None,
         lock=stored.lock,
         under_way=stored.own,
+        rates=traffic,
     )
 
 

@@ -14,6 +14,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from bot.domain.releases import Approval, Release
+from bot.engine.charts import Charts
 from bot.engine.duties import Duty
 from bot.engine.faults import fault_id
 from bot.engine.pace import Pace
@@ -56,6 +57,8 @@ class Outbox:
         self._world = world
         self._pace = Pace()
         self._duty = Duty(world, "slack")
+        self._charts = Charts(world, self._pace, self._duty)
+        self.at_work = self._charts.at_work
         self._drawn_at: dict[str, datetime] = {}
         self._late_cards: list[tuple[str, datetime]] = []
         self._late_rows: list[tuple[list[int], datetime]] = []
@@ -71,6 +74,14 @@ class Outbox:
                 log.warning("duty_lost", duty="slack")
             await self._world.mail.wait(await self._rest())
             await asyncio.sleep(GATHER_SECONDS)
+
+    async def settle(self) -> None:
+        """Wait until no chart is under way."""
+        await self.at_work.settle()
+
+    async def stop(self) -> None:
+        """Let a chart that is under way end soon; one cut short is looked for before a repeat."""
+        await self.at_work.end()
 
     async def _rest(self) -> float:
         due = await self._next_due()
@@ -95,7 +106,8 @@ class Outbox:
         async with self._world.store.read() as session:
             due_cards = await cards.due(session, now)
             due_rows = await outbox.due(session, now)
-            told = {row.release_id for row in due_rows if row.kind == "line" and row.release_id}
+            threaded = [row for row in due_rows if row.kind in ("line", "chart")]
+            told = {row.release_id for row in threaded if row.release_id}
             threads_of = await cards.places(session, told)
         whispers = [row for row in due_rows if row.kind == "whisper"]
         posts = [row for row in due_rows if row.kind == "post"]
@@ -109,6 +121,9 @@ class Outbox:
         await self._threads(threads, threads_of)
         for row in posts:
             await self._guarded(self._post(row), [row.id])
+        for row in due_rows:
+            if row.kind == "chart":
+                await self._chart(row, threads_of.get(row.release_id or ""))
         await self._postpone()
         return len(due_cards) + len(due_rows)
 
@@ -286,6 +301,13 @@ class Outbox:
             await outbox.bind(session, ids, row.key)
         await self._post_once(row.channel, message, row.thread, tried=row.batch is not None)
         await self._sent(ids)
+
+    async def _chart(self, row: OutboxRow, card: CardRow | None) -> None:
+        """Begin a chart beside all else: what is drawn and uploaded must hold up no line."""
+        with bound_contextvars(release=row.release_id):
+            later = await self._charts.begin(row, card)
+        if later is not None and row.id is not None:
+            self._late_rows.append(([row.id], later))
 
     async def _whisper(self, row: OutboxRow) -> None:
         message = Message.model_validate_json(row.body)

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from bot.domain.hosting import current
 from bot.domain.polling import poll_interval
+from bot.domain.runs import Run
 from bot.errors import TemporaryError
-from bot.ports import Clock, Run, SourceHost
+from bot.ports import Clock, SourceHost
 from bot.store import webhooks
 from bot.store.session import Store
 

@@ -16,7 +16,7 @@ from structlog.contextvars import bind_contextvars
 
 from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.releases import Release
-from bot.engine import waiting, working
+from bot.engine import afterwards, waiting, working
 from bot.engine.effects import HeadStart
 from bot.engine.faults import fault_id
 from bot.engine.places import Places
@@ -198,7 +198,9 @@ class Reconciler:
             self._world.metrics.tick_began(self._world.clock.now() - due_at)
         lease, release, wished = claimed
         async with self._renewed(lease):
-            if lease.place is None:
+            if release.ended:
+                await afterwards.scale_down(self._world, lease, release)
+            elif lease.place is None:
                 await waiting.tick(self._world, lease, release)
             else:
                 self._seen[lease.place] = release_id
@@ -230,8 +232,7 @@ class Reconciler:
         async with world.store.write() as session:
             seen = await releases.get(session, release_id)
             if seen is None or seen.ended:
-                await self._past_its_end(release_id, seen, session)
-                return None
+                return await self._past_its_end(release_id, seen, session)
             lease = await leases.claim(
                 session, release_id, _place(seen), world.owner, world.clock.real(), force=force
             )
@@ -249,19 +250,36 @@ class Reconciler:
 
     async def _past_its_end(
         self, release_id: str, release: Release | None, session: Session
-    ) -> None:
-        """An ended release is due once more: when its rollback window closes, its card changes."""
+    ) -> tuple[Lease, Release, list[Wish]] | None:
+        """An ended release is due once more: when its rollback window closes, its card changes.
+
+        Where its old slot is to be made smaller then, the target's lease is needed for that.
+        """
         if release is None:
-            return
-        self._seen.pop((release.service, release.environment), None)
+            return None
+        place = (release.service, release.environment)
+        self._seen.pop(place, None)
         now = self._world.clock.now()
         if release.window_until is not None and now < release.window_until:
-            return
+            return None
         await wishes.take_all(session, release_id, now)
-        await releases.update_row(session, release, None)
         if release.window_until is not None:
             channel = release.asker.channel
             await cards.want(session, release_id, channel, now, urgent=False)
+            if afterwards.is_wanted(release):
+                return await self._claimed_after(session, release, place)
+        await releases.update_row(session, release, None)
+        return None
+
+    async def _claimed_after(
+        self, session: Session, release: Release, place: tuple[str, str]
+    ) -> tuple[Lease, Release, list[Wish]] | None:
+        world = self._world
+        lease = await leases.claim(session, release.id, place, world.owner, world.clock.real())
+        if lease is None:
+            self._elsewhere[release.id] = monotonic() + ASK_AGAIN_SECONDS
+            return None
+        return lease, release, []
 
     @asynccontextmanager
     async def _renewed(self, lease: Lease) -> AsyncIterator[None]:

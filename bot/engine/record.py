@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
+from bot.domain.charts import chart_of
 from bot.domain.events import event_of, happened
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
@@ -57,6 +58,8 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     # a service become visible in the order of their numbers.
     await tell_platform(session, before, after, catalog)
     await say(session, after, lines, now)
+    if after.reason is not before.reason:
+        await show_metric(session, after, now)
     if looks_different(before, after) or lines:
         urgent = by is not None or after.state is not before.state
         await cards.want(session, after.id, after.asker.channel, now, urgent=urgent)
@@ -98,6 +101,23 @@ async def say(session: Session, release: Release, lines: Sequence[str], now: dat
             channel=release.asker.channel,
             release_id=release.id,
         )
+
+
+async def show_metric(session: Session, release: Release, now: datetime) -> None:
+    """Let the thread show the metric that the release's reason hangs on, if one does."""
+    chart = chart_of(release, now)
+    if chart is None:
+        return
+    number = 1 + await outbox.count_charts(session, release.id)
+    await outbox.put(
+        session,
+        "chart",
+        f"chart:{release.id}:{number}",
+        chart.model_copy(update={"number": number}),
+        now,
+        channel=release.asker.channel,
+        release_id=release.id,
+    )
 
 
 def looks_different(before: Release, after: Release) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
 from bot.domain.audit import AuditTag
 from bot.domain.facts import Facts, Known
+from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult, failed
 from bot.domain.lifecycle import Event, State, advance
@@ -140,7 +141,12 @@ async def _settle_gates(
         verdict = admit(gates, now, approved=have >= need and after.plan_text is not None)
         usual = await releases.usual_seconds(session, release.service, release.environment)
         after = _decided(after, verdict, gates, facts).model_copy(
-            update={"expected_seconds": usual or _estimate(after)}
+            update={
+                "expected_seconds": usual or _estimate(after),
+                "sights": tuple(foresee(plan.steps, rules.watching, facts.rates))
+                if plan and facts
+                else release.sights,
+            }
         )
         await audit.append(
             session,

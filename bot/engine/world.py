@@ -10,6 +10,7 @@ from bot.engine.metrics import Metrics
 from bot.engine.polling import Polling
 from bot.ports import Chat, Clock, Cluster, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
+from bot.ports_smoke import HttpChecks, Jobs
 from bot.store.session import Store
 
 
@@ -106,6 +107,8 @@ class World:
     cluster: Cluster
     namespaces: Namespaces
     source: SourceHost
+    jobs: Jobs
+    checks: HttpChecks
     chat: Chat
     catalog: Callable[[], Catalog]
     owner: str

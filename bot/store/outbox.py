@@ -9,12 +9,13 @@ from sqlalchemy import update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.ports import Message
+from bot.domain.value import Value
 from bot.store.leases import insert_for
 from bot.store.tables import OUTBOX, OutboxRow
 
-Kind = Literal["line", "whisper", "post"]
-"""A line in a release's thread, a reply that one person sees, a post to a channel."""
+Kind = Literal["line", "whisper", "post", "chart"]
+"""A line in a release's thread, a reply that one person sees, a post to a channel, a picture in a
+release's thread, which is drawn when it goes out."""
 
 
 def line_key(release_id: str) -> str:
@@ -26,7 +27,7 @@ async def put(  # noqa: PLR0913 - an address has these parts
     session: AsyncSession,
     kind: Kind,
     key: str,
-    message: Message,
+    message: Value,
     now: datetime,
     *,
     channel: str,
@@ -76,6 +77,37 @@ async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[Ou
 async def bind(session: AsyncSession, ids: Iterable[int], batch: str) -> None:
     """Bind lines into one message, before it is sent: a repeat then looks for just that."""
     await session.exec(update(OUTBOX).where(OUTBOX.c.id.in_(list(ids))).values(batch=batch))
+
+
+async def begin(session: AsyncSession, row_id: int, batch: str, again_at: datetime) -> None:
+    """Note that a message is about to go out; until then nobody else need look for it."""
+    await session.exec(
+        update(OUTBOX).where(OUTBOX.c.id == row_id).values(batch=batch, due_at=again_at)
+    )
+
+
+async def count_charts(session: AsyncSession, release_id: str) -> int:
+    """Count a release's charts, sent or not."""
+    found = await session.exec(
+        select(func.count())
+        .select_from(OutboxRow)
+        .where(OutboxRow.release_id == release_id, OutboxRow.kind == "chart")
+    )
+    return found.one()
+
+
+async def lines_wait(session: AsyncSession, release_id: str) -> bool:
+    """Whether a release's thread lacks a line yet."""
+    found = await session.exec(
+        select(OutboxRow.id)
+        .where(
+            OutboxRow.release_id == release_id,
+            OutboxRow.kind == "line",
+            col(OutboxRow.due_at).is_not(None),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 async def sent(session: AsyncSession, ids: Iterable[int], now: datetime) -> None:

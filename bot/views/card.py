@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from bot.domain.admission import yes_votes
 from bot.domain.by_hand import undo_command
@@ -12,10 +13,10 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.versions import bare
 from bot.ports import Message
-from bot.views import blocks
+from bot.views import blocks, verdict_lines
 from bot.views.blocks import Block
 from bot.views.gate_lines import gate_lines
-from bot.views.words import about, from_to, moment, person, safe, took
+from bot.views.words import about, count, from_to, moment, person, safe, took
 
 ALL = 100
 BAR = 20
@@ -224,7 +225,8 @@ def _then(release: Release) -> str | None:
         return None
     estimate = release.expected_seconds
     when = f" {about(estimate).capitalize()}." if estimate else ""
-    return f"Then: {steps_words(plan)}.{when}"
+    sees = verdict_lines.sights(release.sights, plan.live)
+    return f"Then: {steps_words(plan)}.{when}{f' {sees}' if sees else ''}"
 
 
 def steps_words(plan: Plan) -> str:
@@ -239,6 +241,8 @@ def steps_words(plan: Plan) -> str:
     if "smoke" in kinds:
         words.append("smoke")
     words.append(f"{' → '.join(weights)} %")
+    held = [step.weight for step, next_ in pairwise(plan.steps) if next_.hold]
+    words += [f"waits for Promote at {weight} %" for weight in held]
     watch = next((step.seconds for step in plan.steps if step.watch), None)
     if watch:
         words.append(f"watch {_length(watch)}")
@@ -264,7 +268,12 @@ def way_back(card: Card) -> str | None:
         return f"The way back is closed: {card.newer} started after this."
     if release.window_until and release.window_until > now:
         until = moment(release.window_until, now)
-        return f"Instant rollback until {until}: {bare(plan.previous)} still runs on {plan.live}."
+        keeps = release.rules.strategy.idle
+        shrinks = f" Then {plan.live} keeps {count(keeps, 'pod')}." if keeps is not None else ""
+        return (
+            f"Instant rollback until {until}: {bare(plan.previous)} still runs on {plan.live}."
+            f"{shrinks}"
+        )
     return (
         f"Going back to {bare(plan.previous)} takes a release now: deploy, health, traffic step by "
         "step. Roll back begins it."

@@ -11,7 +11,7 @@ from bot.domain.plans import Plan
 from bot.domain.releases import Release
 from bot.domain.returning import Former
 from bot.domain.versions import bare
-from bot.views.words import count, moment, opened, person, safe, took
+from bot.views.words import count, moment, person, safe, took
 
 
 def approved(user: str, digest: str, have: int, need: int) -> str:
@@ -103,11 +103,37 @@ def ready(slot: SlotFact) -> str:
     return f"{slot.ready} of {slot.wanted} pods ready"
 
 
+def unready(slot: SlotFact) -> str:
+    """Write how many pods are ready, and how many a probe keeps from it."""
+    probed = f"; {count(slot.probed, 'pod')} run, and the readiness probe says no"
+    return f"{ready(slot)}{probed if slot.probed else ''}"
+
+
 def smoke_passed(run: int | None, passed: int | None, url: str) -> str:
     """The smoke workflow succeeded; without a JUnit artifact there is no number."""
     if run is None:
         return f"✓ <{url}|Smoke> passed. It left no test counts."
     return f"✓ <{url}|Smoke>: {passed} of {count(run, 'test')} passed."
+
+
+def checks_passed(number: int) -> str:
+    """Every HTTP check of the smoke test was answered as it must be."""
+    return f"✓ Smoke: {number} of {count(number, 'check')} passed."
+
+
+def job_started(job: str, cronjob: str) -> str:
+    """A Job was started from the team's CronJob, or found to be under way."""
+    return f"✓ Job {safe(job)} was started from CronJob {safe(cronjob)}."
+
+
+def job_passed(job: str) -> str:
+    """The Job succeeded; a Job leaves no counts."""
+    return f"✓ Smoke: Job {safe(job)} passed. It left no test counts."
+
+
+def job_left(job: str, why: str) -> str:
+    """A Job that is of no use any more could not be deleted."""
+    return f"! Job {safe(job)} may still run, and could not be deleted: {safe(why)}."
 
 
 def shifted(weight: int, slot: str, at: datetime, now: datetime) -> str:
@@ -133,7 +159,7 @@ def paused(user: str, until: str, then: str) -> str:
 def asked(sentence: str, until: str, then: str) -> str:
     """The bot can't decide this alone, or was told to ask."""
     default = f"If nobody decides by {until}, {then}."
-    return f"! {opened(safe(sentence))} Promote goes on, Roll back goes back. {default}"
+    return f"! {safe(sentence)} Promote goes on, Roll back goes back. {default}"
 
 
 def promote_asked(user: str) -> str:
@@ -167,7 +193,7 @@ def succeeded(release: Release, now: datetime) -> str:
 def undoing(sentence: str, *, moved: bool) -> str:
     """Something failed, and the bot takes the release back."""
     next_ = "Traffic goes back first." if moved else "No traffic had moved; the slot is put back."
-    return f"✗ {opened(safe(sentence))} {next_}"
+    return f"✗ {safe(sentence)} {next_}"
 
 
 def slot_restored(slot: str) -> str:
@@ -210,6 +236,11 @@ def repaired(user: str, sentence: str) -> str:
     return f"✓ {person(user)} repaired it by hand. {safe(sentence)}"
 
 
+def scaled_down(slot: str, size: int) -> str:
+    """The rollback window is over, and the old slot is smaller."""
+    return f"✓ {slot.capitalize()} keeps {count(size, 'pod')}: the rollback window is over."
+
+
 def undone(by: str, user: str | None) -> str:
     """On the release that a rollback took back."""
     who = f" by {person(user)}" if user else ""
@@ -233,4 +264,6 @@ _MEANING = {
     "CreateContainerError": "could not be created",
     "RunContainerError": "could not be started",
     "Unschedulable": "finds no node",
+    "QuotaExceeded": "can't be made: the namespace's quota is used up",
+    "FailedCreate": "can't be made",
 }

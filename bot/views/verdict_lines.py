@@ -1,12 +1,14 @@
 """What a verdict is in words: for the card, the thread and the command line. Pure."""
 
+from collections.abc import Sequence
 from math import ceil, log10
 
+from bot.domain.foresight import MANY, Sight
 from bot.domain.indicators import Guard
 from bot.domain.judge import Evidence, Margins, Verdict, requests_needed, verdict
 from bot.views.words import took
 
-MANY = 1e6
+MILLION = 1e6
 """Evidence above which no figure says more."""
 
 FAR_MINUTES = 24 * 60
@@ -43,6 +45,22 @@ def sentence(
                 f"{_evidence(evidence.of_harm)} (limit {limit}). If the new version were fine, "
                 f"this would happen in fewer than 1 of {limit} releases."
             )
+
+
+def sights(found: Sequence[Sight], live: str) -> str:
+    """Say before the bakes what they can see, so that nobody takes a quiet one for a proof."""
+    clear = [one for one in found if one.ratio is not None and one.ratio <= MANY]
+    blind = [one.indicator for one in found if one not in clear]
+    said = []
+    if clear:
+        seen = " and ".join(f"{one.indicator} at {one.ratio:.2g} times" for one in clear)
+        said.append(f"The bakes can see {seen} {live}'s rate, or more.")
+    if blind:
+        said.append(
+            f"They can only see a crash in {' and '.join(blind)}: there is too little traffic. "
+            "More weight or time helps."
+        )
+    return " ".join(said)
 
 
 def guard(name: str, limit: Guard, value: float | None) -> str:
@@ -111,7 +129,7 @@ def _times(ratio: float) -> str:
 
 def _evidence(value: float) -> str:
     """Write evidence with two significant digits."""
-    if value > MANY:
+    if value > MILLION:
         return "> 1 million"
     if value >= 100:  # noqa: PLR2004 - from here on two digits are whole tens
         step = 10 ** (int(log10(value)) - 1)

@@ -9,9 +9,10 @@ from github.Requester import Requester
 
 from bot.domain.facts import CheckRun, Diff, Scan, Tag
 from bot.domain.hosting import OWN_CONTEXT, Budget
+from bot.domain.runs import Run, TestCounts
 from bot.domain.versions import Version, VersionError
 from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentError
-from bot.ports import Checkup, Run, TestCounts
+from bot.ports import Checkup
 from integrations.calls import Told, untold
 from integrations.github import junit
 from integrations.github.deployments import Deployments

@@ -12,8 +12,8 @@ from defusedxml.ElementTree import ParseError, fromstring
 from junitparser import JUnitXml, TestCase, TestSuite
 from junitparser.junitparser import Error, Failure, JUnitXmlError, Skipped
 
+from bot.domain.runs import TestCounts
 from bot.errors import PermanentError
-from bot.ports import TestCounts
 
 LARGEST = 20 * 2**20
 """Bytes of an artifact, packed or unpacked, that are read at the most."""

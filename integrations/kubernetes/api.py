@@ -76,6 +76,10 @@ class KubeApi:
         """Create, or ask for a review."""
         return await self._call("POST", path, body=body)
 
+    async def delete(self, path: str, options: Object) -> Object:
+        """Delete. Raises MissingError, and ConflictError where a precondition does not hold."""
+        return await self._call("DELETE", path, body=options)
+
     async def patch(self, path: str, operations: list[Object]) -> Object:
         """Apply a JSON Patch. Raises ConflictError where one of its tests fails."""
         return await self._call("PATCH", path, body=operations, content_type=JSON_PATCH)

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from bot.domain.catalog import Slot
 from bot.domain.facts import ClusterFact, SlotFact, TrafficFact
 from bot.domain.targets import Target
-from bot.errors import ConflictError, MissingError
+from bot.errors import ConflictError, ForbiddenError, MissingError
 from bot.ports import Checkup, Clock, Glance, SlotPatch
 from integrations.calls import Told, untold
 from integrations.kubernetes import objects, patches
 from integrations.kubernetes.api import KubeApi
-from integrations.kubernetes.doctor import examine
-from integrations.kubernetes.kinds import DEPLOYMENTS, SERVICES, Kind
+from integrations.kubernetes.doctor import SMOKE_RIGHTS, examine
+from integrations.kubernetes.jobs import KubernetesJobs
+from integrations.kubernetes.kinds import CRONJOBS, DEPLOYMENTS, SERVICES, Kind
 from integrations.kubernetes.namespaces import KubernetesNamespaces
 from integrations.kubernetes.objects import Object
 from integrations.kubernetes.reading import Reader
@@ -44,6 +45,7 @@ class KubernetesCluster:
         self._granted: dict[tuple[str | None, str], datetime] = {}
         self._watches = Watches(self._api_at, watch_seconds)
         self.namespaces = KubernetesNamespaces(self._api_at)
+        self.jobs = KubernetesJobs(self._api_at)
         self._reader = Reader(self._api_at)
 
     def report_changes(self, report: Callable[[tuple[str, str]], None]) -> None:
@@ -160,22 +162,32 @@ class KubernetesCluster:
         return await self._reader.item(target, SERVICES, name)
 
     async def _rest_there(self, target: Target, missing: list[str]) -> None:
-        """Look whether the Services are there that nothing else reads."""
-        names = [*(target.slot_services or ()), target.preview]
+        """Look whether the objects are there that nothing else reads."""
+        services = [*(target.slot_services or ()), target.preview]
+        named = [*((SERVICES, name) for name in services), (CRONJOBS, target.smoke_cronjob)]
         await asyncio.gather(
-            *(self._is_there(target, name, missing) for name in names if name is not None)
+            *(self._is_there(target, kind, name, missing) for kind, name in named if name)
         )
 
-    async def _is_there(self, target: Target, name: str, missing: list[str]) -> None:
+    async def _is_there(self, target: Target, kind: Kind, name: str, missing: list[str]) -> None:
         try:
-            await self._service(target, name)
+            await self._reader.item(target, kind, name)
         except MissingError:
-            missing.append(f"Service {name}")
+            missing.append(f"{kind.word} {name}")
+        except ForbiddenError:
+            # What nobody else may read, `_forbidden` tells of.
+            if kind is not CRONJOBS:
+                raise
 
     async def _forbidden(self, target: Target) -> list[str]:
         patched = dict.fromkeys((DEPLOYMENTS, SERVICES, way_of(target).kind))
-        denied = await asyncio.gather(*(self._denied(target, "patch", kind) for kind in patched))
-        return [f"patch {kind.plural}" for kind, no in zip(patched, denied, strict=True) if no]
+        needed = [("patch", kind) for kind in patched]
+        if target.smoke_cronjob is not None:
+            needed += [(verb, kind) for kind, verbs in SMOKE_RIGHTS.items() for verb in verbs]
+        denied = await asyncio.gather(*(self._denied(target, *right) for right in needed))
+        return [
+            f"{verb} {kind.plural}" for (verb, kind), no in zip(needed, denied, strict=True) if no
+        ]
 
     async def _denied(self, target: Target, verb: str, kind: Kind) -> bool:
         key = (target.cluster, f"{target.namespace} {verb} {kind.group} {kind.plural}")

@@ -13,11 +13,13 @@ from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryEr
 from bot.ports import Checkup, Finding
 from integrations.kubernetes.api import KubeApi
 from integrations.kubernetes.kinds import (
+    CRONJOBS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     GATEWAYS,
     HTTP_ROUTES,
     ISTIO_GATEWAYS,
+    JOBS,
     PODS,
     SERVICES,
     VIRTUAL_SERVICES,
@@ -44,6 +46,9 @@ RIGHTS: Rights = {
 
 ISTIO_RIGHTS: Rights = {VIRTUAL_SERVICES: ALL_OF_IT}
 """What deploy/kubernetes/rbac-istio.yaml gives besides, where traffic is moved by Istio."""
+
+SMOKE_RIGHTS: Rights = {CRONJOBS: ("get",), JOBS: ("create", "get", "delete")}
+"""What deploy/kubernetes/rbac-smoke.yaml gives besides, where a CronJob's Job is a smoke test."""
 
 WIDE_RIGHTS: Rights = {Kind("Namespace", "namespaces"): ("list",), DEPLOYMENTS: ("list",)}
 """What deploy/kubernetes/rbac-environments.yaml gives in a whole cluster."""
@@ -135,6 +140,8 @@ async def _rights(space: Space, wanted: Mapping[Kind, set[str]]) -> list[Finding
         for kind, verbs in {**RIGHTS, **ISTIO_RIGHTS}.items()
         if kind not in OPTIONAL or kind in wanted
     }
+    if CRONJOBS in wanted:
+        needed |= SMOKE_RIGHTS
     missing = await _missing(space.api, space.name, needed)
     subject = _subject(space.api, space.name)
     if not missing:

@@ -37,6 +37,9 @@ VIRTUAL_SERVICES = Kind(
     "VirtualService", "virtualservices", "networking.istio.io", rights="rbac-istio.yaml"
 )
 ISTIO_GATEWAYS = Kind("Gateway", "gateways", "networking.istio.io", rights="rbac-gateways.yaml")
+CRONJOBS = Kind("CronJob", "cronjobs", "batch", rights="rbac-smoke.yaml")
+JOBS = Kind("Job", "jobs", "batch", rights="rbac-smoke.yaml")
 
-NAMED = {kind.plural: kind for kind in (DEPLOYMENTS, SERVICES, HTTP_ROUTES, VIRTUAL_SERVICES)}
+_TOLD = (DEPLOYMENTS, SERVICES, HTTP_ROUTES, VIRTUAL_SERVICES, CRONJOBS, JOBS)
+NAMED = {kind.plural: kind for kind in _TOLD}
 """Kinds of which an error tells in their own word, by their plural."""

@@ -100,7 +100,8 @@ def slot_fact(slot: Slot, target: Target, deployment: Object, pods: Iterable[Obj
         total=int(status.get("replicas") or 0),
         rolled_out=rolled_out(deployment, wanted),
         deadline_exceeded=_deadline_exceeded(status),
-        trouble=tuple(t for pod in own for t in trouble_of(pod)),
+        trouble=(*(t for pod in own for t in trouble_of(pod)), *_unmade(deployment)),
+        probed=sum(1 for pod in own if _runs(pod) and not is_ready(pod)),
         restarts=sum(_restarts(pod) for pod in own),
         since=min((s for pod in own if (s := _started(pod))), default=None),
         release=annotations(deployment).get(RELEASE),
@@ -195,6 +196,27 @@ def trouble_of(pod: Object) -> list[PodTrouble]:
             message = condition.get("message") or ""
             found.append(PodTrouble(pod=name, word="Unschedulable", message=message))
     return found
+
+
+def _unmade(deployment: Object) -> list[PodTrouble]:
+    """Say why pods can't even be made: a quota, an admission webhook, a missing account."""
+    name = deployment["metadata"]["name"]
+    return [
+        PodTrouble(
+            pod=f"of {name}",
+            word="QuotaExceeded" if "exceeded quota" in said else "FailedCreate",
+            message=said,
+        )
+        for condition in (deployment.get("status") or {}).get("conditions") or ()
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
+        for said in (str(condition.get("message") or condition.get("reason") or ""),)
+    ]
+
+
+def _runs(pod: Object) -> bool:
+    """Whether all its containers run, so that only a probe keeps it from being ready."""
+    own = (pod.get("status") or {}).get("containerStatuses") or ()
+    return bool(own) and all("running" in (status.get("state") or {}) for status in own)
 
 
 def ready_endpoints(slices: Iterable[Object]) -> list[str | None]:

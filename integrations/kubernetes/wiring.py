@@ -9,7 +9,7 @@ from bot.domain.targets import Target
 from bot.errors import PermanentError
 from bot.ports import Finding
 from integrations.kubernetes import objects
-from integrations.kubernetes.kinds import DEPLOYMENTS, SERVICES, Kind
+from integrations.kubernetes.kinds import CRONJOBS, DEPLOYMENTS, SERVICES, Kind
 from integrations.kubernetes.space import SLOTS, Said, Space
 from integrations.kubernetes.traffic import way_of
 
@@ -28,6 +28,7 @@ def examined(space: Space, target: Target) -> list[Finding]:
         *_deployments(space, target),
         *_services(space, target),
         *way_of(target).judged(space, target),
+        *_cronjob(space, target),
         *_owners(space, target),
     ]
     return [
@@ -56,6 +57,8 @@ def names(target: Target) -> Iterator[tuple[Kind, str]]:
             yield SERVICES, service
     if way.kind != SERVICES:
         yield way.kind, way.name(target)
+    if target.smoke_cronjob is not None:
+        yield CRONJOBS, target.smoke_cronjob
 
 
 def _absent(space: Space, target: Target) -> Iterator[Said]:
@@ -97,9 +100,25 @@ def _services(space: Space, target: Target) -> Iterator[Said]:
             yield f"Service {name} selects neither slot.", remedy
 
 
+def _cronjob(space: Space, target: Target) -> Iterator[Said]:
+    name = target.smoke_cronjob
+    item = space.find(CRONJOBS, name) if name else None
+    if item is None:
+        return
+    spec = item["spec"]
+    if not spec.get("suspend"):
+        sentence = f"CronJob {name} is not suspended, so its schedule starts it too."
+        yield sentence, "Set suspend: true in it; a release starts it when it is time."
+    for limit in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
+        if spec.get(limit) == 0:
+            sentence = f"CronJob {name}: {limit} is 0, so nobody sees how a Job ended."
+            yield sentence, f"Set {limit} to 1 or more, or leave it away."
+
+
 def _owners(space: Space, target: Target) -> Iterator[Said]:
     for kind, name in names(target):
-        item = space.find(kind, name)
+        # A CronJob is read only: whoever owns it has nothing of the bot's to undo.
+        item = space.find(kind, name) if kind is not CRONJOBS else None
         owner = objects.owner_of(item) if item is not None else None
         if owner is not None:
             sentence = f"{owner} owns {kind.word} {name} and may undo what the bot sets."

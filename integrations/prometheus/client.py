@@ -84,13 +84,15 @@ class Prometheus:
         self, query: str, since: datetime, until: datetime, step: timedelta
     ) -> tuple[Sample, ...]:
         """Read how such a query's number went, for a chart. Moments without one are left out."""
-        form = {
-            "query": query,
-            "start": _stamp(since),
-            "end": _stamp(until),
-            "step": f"{step.total_seconds():.3f}",
-        }
+        form = _range(query, since, until, step)
         return await self._ask("POST", "query_range", answers.course_of, form)
+
+    async def courses(
+        self, query: str, since: datetime, until: datetime, step: timedelta
+    ) -> tuple[Series, ...]:
+        """Read how a query's numbers went, a series each."""
+        form = _range(query, since, until, step)
+        return await self._ask("POST", "query_range", answers.series_of, form)
 
     async def version(self) -> str:
         """Say which version it is. Raises MissingError where it doesn't tell."""
@@ -174,6 +176,16 @@ def _delay(headers: Mapping[str, str]) -> float:
     """Seconds that a 429 asks to wait."""
     text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else AGAIN_SECONDS
+
+
+def _range(query: str, since: datetime, until: datetime, step: timedelta) -> dict[str, str]:
+    """Write the form of a query over a range."""
+    return {
+        "query": query,
+        "start": _stamp(since),
+        "end": _stamp(until),
+        "step": f"{step.total_seconds():.3f}",
+    }
 
 
 def _stamp(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""`SlackChat`: the `Chat` port. Posts, finds, updates, whispers; says who belongs to what."""
+"""`SlackChat`: the `Chat` port. Posts, finds, updates, attaches; says who belongs to what."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ import structlog
 from bot.errors import MissingError, PermanentError, TemporaryError
 from bot.ports import Checkup, Clock, Message, Still
 from integrations.calls import Told, untold
-from integrations.slack import blocks
+from integrations.slack import blocks, files
 from integrations.slack.doctor import Wanted, examine
 from integrations.slack.web import SlackWeb, sent_only_if
 
@@ -115,6 +115,22 @@ class SlackChat:
             channel=channel, user=user, thread_ts=thread, **self._content(message)
         )
         await self._web.read(call)
+
+    async def attach(
+        self,
+        channel: str,
+        thread: str,
+        name: str,
+        png: bytes,
+        text: str,
+        still: Still | None = None,
+    ) -> None:
+        """Show a picture once: a lost answer is the caller's to look for."""
+        await files.upload(self._web, files.Place(channel, thread), name, png, text, still)
+
+    async def attached(self, channel: str, thread: str, name: str, since: datetime) -> bool:
+        """Look for a picture by its name."""
+        return await files.is_there(self._web, files.Place(channel, thread), name, since)
 
     async def members(self, usergroup: str) -> tuple[tuple[str, ...], datetime]:
         """List a group's members; from a copy of up to an hour where Slack doesn't answer."""

@@ -20,6 +20,7 @@ SCOPES = {
     "channels:read": "see whether it is in a channel",
     "chat:write": "post cards and answers",
     "commands": "take slash commands",
+    "files:write": "attach charts, so charts are left out and the thread has words only",
     "groups:history": "find a message in a private channel whose sending was uncertain",
     "groups:read": "see whether it is in a private channel",
     "usergroups:read": "know who has a role by user group",

@@ -19,7 +19,7 @@ from bot.errors import (
     TemporaryError,
 )
 from bot.ports import Still
-from integrations.calls import Told, result_of, untold
+from integrations.calls import Told, result_of, timed, untold
 
 GONE = frozenset(
     {
@@ -121,6 +121,11 @@ class SlackWeb:
         self._once: AsyncWebClient | None = None
         self._again: AsyncWebClient | None = None
 
+    @property
+    def base_url(self) -> str:
+        """Where Slack's methods are."""
+        return self._base_url
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
@@ -147,6 +152,19 @@ class SlackWeb:
         made.told = self._told
         return made
 
+    async def put(self, url: str, content: bytes) -> None:
+        """Send a file's bytes to the address that Slack gave for them, by the way of every call.
+
+        The address is secret and bears its own right: no token goes with it.
+        """
+        client = self.client(again=False)
+        with timed(self._told, "files.upload"):
+            status = await self.read(_posted(client, url, content))
+            if status == 429 or status >= 500:  # noqa: PLR2004 - HTTP
+                raise TemporaryError(f"Slack answered {status} to a file")
+            if status != 200:  # noqa: PLR2004 - HTTP
+                raise PermanentError(f"Slack answered {status} to a file")
+
     async def read(self, call: Awaitable[Any], *, write: bool = False) -> Any:
         """Await a call. A rate limit is never slept through here: the caller plans for it."""
         try:
@@ -158,6 +176,21 @@ class SlackWeb:
             raise TemporaryError(why, unknown=write) from error
         except (aiohttp.ClientError, OSError) as error:
             raise TemporaryError("the connection to Slack failed", unknown=write) from error
+
+
+async def _posted(client: AsyncWebClient, url: str, content: bytes) -> int:
+    session = client.session
+    if session is None:
+        raise RuntimeError("the client was made without its session")
+    async with session.post(
+        url,
+        data=content,
+        headers={"Content-Type": "application/octet-stream"},
+        proxy=client.proxy,
+        allow_redirects=False,
+    ) as answer:
+        await answer.read()
+        return answer.status
 
 
 def translated(error: SlackApiError, *, write: bool) -> Exception:

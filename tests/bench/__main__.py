@@ -12,12 +12,13 @@ from pathlib import Path
 
 import structlog
 
-from tests.bench import acknowledge, calls, planning, report, rollback, thousand, verdict
+from tests.bench import acknowledge, calls, faults, planning, report, rollback, thousand, verdict
 from tests.bench.figures import Figure
 
 MEASURED = {
     "acknowledge": acknowledge.measure,
     "calls": calls.measure,
+    "faults": faults.measure,
     "planning": planning.measure,
     "report": report.measure,
     "rollback": rollback.measure,

@@ -7,7 +7,7 @@ knows nothing of this: its ports are wrapped, and its database engine is listene
 import asyncio
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from integrations.catalog_file import parse_catalog
 
 EFFECTS = frozenset(
     {"change_slot", "shift", "point_preview", "dispatch", "cancel_run", "post", "update", "whisper"}
-    | {"create_deployment", "show_deployment", "show_commit"}
+    | {"create_deployment", "show_deployment", "show_commit", "start_job", "delete_job"}
 )
 
 LIMITS = Limits(
@@ -91,12 +91,12 @@ async def _run(orders: Orders) -> None:
     fate = Fate(orders)
 
     def wrap(outside: Outside) -> Outside:
-        return Outside(
-            Struck(outside.chat, fate),
-            Struck(outside.source, fate),
-            Struck(outside.cluster, fate),
-            outside.events,
-            outside.namespaces,
+        return replace(
+            outside,
+            chat=Struck(outside.chat, fate),
+            source=Struck(outside.source, fate),
+            cluster=Struck(outside.cluster, fate),
+            jobs=Struck(outside.jobs, fate),
         )
 
     app = App(

@@ -17,9 +17,11 @@ from integrations.kubernetes.doctor import (
     GATEWAY_RIGHTS,
     ISTIO_RIGHTS,
     RIGHTS,
+    SMOKE_RIGHTS,
     WIDE_RIGHTS,
     Rights,
 )
+from integrations.kubernetes.kinds import NAMED
 from integrations.kubernetes.traffic import WAYS, Way
 from integrations.slack.doctor import SCOPES
 
@@ -62,7 +64,8 @@ def test_each_file_holds_whole_objects(path: Path) -> None:
         assert {"apiVersion", "kind", "metadata"} <= item.keys()
         assert item["metadata"]["name"].startswith("release-bot")
         wide = item["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
-        anywhere = path.name in ("rbac.yaml", "rbac-istio.yaml", "rbac-gateways.yaml")
+        here = ("rbac.yaml", "rbac-istio.yaml", "rbac-gateways.yaml", "rbac-smoke.yaml")
+        anywhere = path.name in here
         assert wide or anywhere or item["metadata"]["namespace"] == "release-bot"
 
 
@@ -179,6 +182,7 @@ def test_accounts_and_secrets_have_one_name(pod: Any, container: Any) -> None:
     for file, kind in (
         ("rbac.yaml", "RoleBinding"),
         ("rbac-istio.yaml", "RoleBinding"),
+        ("rbac-smoke.yaml", "RoleBinding"),
         ("rbac-environments.yaml", "ClusterRoleBinding"),
         ("rbac-gateways.yaml", "RoleBinding"),
     ):
@@ -210,6 +214,7 @@ def _rules(file: str, kind: str) -> Iterator[tuple[tuple[str, str], tuple[str, .
     [
         ("rbac.yaml", "Role", RIGHTS),
         ("rbac-istio.yaml", "Role", ISTIO_RIGHTS),
+        ("rbac-smoke.yaml", "Role", SMOKE_RIGHTS),
         ("rbac-environments.yaml", "ClusterRole", WIDE_RIGHTS),
         ("rbac-gateways.yaml", "Role", GATEWAY_RIGHTS),
     ],
@@ -223,6 +228,33 @@ def test_the_doctor_asks_for_each_right_of_the_roles(file: str, kind: str, right
 def test_whatever_moves_traffic_may_be_patched_by_the_role_that_its_error_names(way: Way) -> None:
     rights = dict(_rules(way.kind.rights, "Role"))
     assert rights[way.kind.group, way.kind.plural] == ("get", "list", "watch", "patch")
+
+
+def test_nothing_is_created_or_deleted_but_by_the_role_that_says_what_that_means() -> None:
+    writing = {"create", "delete", "update", "deletecollection", "*"}
+    able = {
+        (path.name, resource)
+        for path in ROLES
+        for (_, resource), verbs in _rules(path.name, documents(path.name)[0]["kind"])
+        if writing & set(verbs)
+    }
+    assert able == {("rbac-smoke.yaml", "jobs")}
+    said = " ".join((FOLDER / "rbac-smoke.yaml").read_text().replace("#", " ").split())
+    assert "may create any Job in this namespace, and so may read each Secret in it" in said
+    assert {NAMED[plural].rights for plural in ("jobs", "cronjobs")} == {"rbac-smoke.yaml"}
+
+
+def test_the_page_on_smoke_tests_has_a_policy_for_the_account_that_the_bot_has() -> None:
+    page = (ROOT / "docs" / "smoke.md").read_text()
+    found = r"^```yaml\n(apiVersion: admission.*?)^```"
+    [policy] = re.findall(found, page, re.MULTILINE | re.DOTALL)
+    rule, binding = (dict(d) for d in YAML(typ="safe").load_all(policy))
+    account = one("serviceaccount.yaml", "ServiceAccount")["metadata"]
+    named = f"system:serviceaccount:{account['namespace']}:{account['name']}"
+    [condition] = rule["spec"]["matchConditions"]
+    assert named in condition["expression"]
+    assert binding["spec"]["policyName"] == rule["metadata"]["name"]
+    assert rule["spec"]["failurePolicy"] == "Fail"
 
 
 @pytest.mark.parametrize("path", ROLES, ids=lambda path: path.name)

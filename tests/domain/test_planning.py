@@ -17,6 +17,7 @@ from bot.domain.planning import build_plan, build_rollback
 from bot.domain.plans import Plan, plan_digest, short_digest
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval
+from bot.domain.smoke import CheckList, HttpCheck
 from bot.domain.strategies import steps_for, undo_steps
 from bot.errors import UserError
 from tests.domain.facts import REQUEST, SILENT, cluster, facts, rules, slot
@@ -56,6 +57,37 @@ def test_another_world_makes_another_plan(changes: dict[str, Any], words: str) -
     other = plan(**changes)
     assert plan_digest(other.text()) != plan_digest(plan().text())
     assert words in what_changed(plan(), other)
+
+
+def test_ways_to_smoke_test_are_in_the_plan_where_they_are_used_and_only_there() -> None:
+    unused = ("smoke_cronjob", "cronjob", "checks", "hosts")
+    assert not any(f'"{name}"' in plan().text() for name in unused)
+    checks = CheckList(
+        checks=(HttpCheck(url="http://p.example.com/{version}", within="500ms"),),
+        tries=3,
+        pause=timedelta(seconds=5),
+        hosts=("p.example.com",),
+    )
+    target = rules().target.model_copy(update={"smoke_cronjob": "payments-smoke"})
+    without = rules().model_copy(update={"smoke_workflow": None})
+    made = []
+    for one in (
+        without,
+        without.model_copy(update={"smoke_checks": checks}),
+        without.model_copy(
+            update={"smoke_checks": checks.model_copy(update={"hosts": ("q.example.com",)})}
+        ),
+        without.model_copy(update={"target": target}),
+    ):
+        found = build_plan(REQUEST, one, facts())
+        assert found is not None
+        assert Plan.model_validate_json(found.text()) == found
+        made.append(found)
+    smokes = [[s for s in p.steps if s.kind == "smoke"] for p in made]
+    assert smokes[0] == []
+    assert smokes[1][0].checks == checks
+    assert smokes[3][0].cronjob == "payments-smoke"
+    assert len({plan_digest(p.text()) for p in made}) == len({p.rules for p in made}) == 4
 
 
 def test_another_rule_makes_another_plan() -> None:

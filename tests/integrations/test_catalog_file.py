@@ -19,6 +19,7 @@ from tests.tester import CATALOG
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quantivista" / "catalog.yaml"
 
 METRICS = "    metrics: {{indicators: {{errors: {{{}}}}}}}\n"
+HTTP = "    kubernetes: {{preview: p}}\n    smoke: {{http: [{{{}}}]}}\n"
 BASE = """\
 organization: q
 tiers: [one, two]
@@ -121,6 +122,30 @@ WRONG = {
     "deep": ("a: " + "{b: " * 40 + "1" + "}" * 40, "this is too much"),
     "in defaults": (BASE + "defaults:\n  services:\n    smoke: {workflw: s.yml}\n",
                     "c.yaml:15:13: services.a.smoke.workflw: there is no key workflw"),
+    "smoke ways": (BASE + "    smoke: {workflow: s.yml, cronjob: s}\n",
+                   "c.yaml:13:5: services.b.smoke: say one of workflow: FILE, cronjob: NAME and http"),
+    "no smoke way": (BASE + "    smoke: {tries: 3}\n", "say one of workflow: FILE"),
+    "smoke tries": (BASE + "    smoke: {workflow: s.yml, pause: 9s}\n", "tries and pause belong to http"),
+    "preview": (BASE + "    smoke: {cronjob: '{service}-smoke'}\n",
+                "c.yaml:13:5: services.b.smoke: smoke by cronjob or http finds the idle slot by kubernetes.preview"),
+    "cronjob name": (BASE + "    smoke: {cronjob: '{slot}'}\n", "{slot} can't stand here"),
+    "no checks": (BASE + "    smoke: {http: []}\n", "should have at least 1 item"),
+    "key of a check": (BASE + HTTP.format("url: 'http://p.s.svc', contain: ok"),
+                       "http.0.contain: there is no key contain. Did you mean contains?"),
+    "host": (BASE + HTTP.format("url: 'http://p.{namespace}.svc/'"),
+             "c.yaml:14:21: services.b.smoke.http.0.url: p.s.svc is not in policies.default.smoke_hosts, which staging goes by"),
+    "scheme": (BASE + HTTP.format("url: 'ftp://p.s.svc/'"), "'ftp://p.s.svc/' is not an address such as http://"),
+    "user": (BASE + HTTP.format("url: 'http://a:b@p.s.svc/'"), "no user, password or #part can stand here"),
+    "version as host": (BASE + HTTP.format("url: 'http://{version}.s.svc/'"), "{version} can't stand in the host"),
+    "hole": (BASE + HTTP.format("url: 'http://p.s.svc/{commit}'"), "{commit} can't stand here"),
+    "method": (BASE + HTTP.format("url: 'http://p.s.svc/', method: POST"), "'POST' is not one of"),
+    "status": (BASE + HTTP.format("url: 'http://p.s.svc/', status: 99"), "greater than or equal to 200"),
+    "slow": (BASE + HTTP.format("url: 'http://p.s.svc/', within: 11s"), "within must be more than nothing and 10s at the most"),
+    "time": (BASE + HTTP.format("url: 'http://p.s.svc/', within: 1m"), "'1m' is not a time such as 500ms or 2s"),
+    "head": (BASE + HTTP.format("url: 'http://p.s.svc/', method: HEAD, contains: ok"), "the answer to HEAD has no body"),
+    "pointer": (BASE + HTTP.format("url: 'http://p.s.svc/', equals: {status: ok}"), "'status' is not a JSON pointer"),
+    "pattern of hosts": (BASE + "policies: {default: {smoke_hosts: ['*.com']}}\n", "'*.com' is not a host such as"),
+    "address of hosts": (BASE + "policies: {default: {smoke_hosts: ['http://p.s.svc']}}\n", "is not a host such as"),
 }  # fmt: skip
 
 
@@ -168,6 +193,24 @@ def test_defaults_fill_in_and_entries_win() -> None:
     empty = text + "  environments: {namespace: all}\n"
     named = empty.replace("staging: {namespace: s}", "staging:")
     assert parse_catalog(named).catalog.environments["staging"].namespace == "all"
+
+
+def test_a_service_chooses_another_way_to_smoke_test_than_the_default() -> None:
+    hosts = "policies: {default: {smoke_hosts: ['*.preview.example.com', p.s.svc]}}\n"
+    text = BASE + HTTP.format("url: 'https://{slot}.preview.example.com/{version}'") + hosts
+    text += "defaults:\n  services: {smoke: {workflow: s.yml}}\n"
+    services = parse_catalog(text).catalog.services
+    assert services["a"].smoke is not None
+    assert services["a"].smoke.workflow == "s.yml"
+    own = services["b"].smoke
+    assert own is not None
+    assert (own.workflow, own.tries) == (None, 3)
+    assert [check.status for check in own.http or ()] == [200]
+    elsewhere = "    environments: [staging]\n    tier: two"
+    only = text.replace("    tier: two", elsewhere).replace(
+        "https://{slot}.preview.example.com/{version}", "http://p.{namespace}.svc/"
+    )
+    assert parse_catalog(only).catalog.services["b"].environments == ("staging",)
 
 
 def test_warnings_do_not_refuse() -> None:

@@ -52,6 +52,25 @@ async def approved(bot: Bot, rate: float = 200.0) -> None:
     await bot.until(lambda release: release.progress.weight == 10)
 
 
+async def test_the_plan_says_beforehand_what_the_bake_can_see(given: Given) -> None:
+    bot = await given(catalog=CATALOGUE)
+    bot.world.prometheus.streams.serves(*PLACE, Load(rate=100.0, failing=0.005), past=3600)
+    await bot.says("/release orders v2.1.0 prod")
+    await bot.until("awaiting_approval")
+    assert "The bakes can see errors at 2." in bot.card()
+    assert "blue's rate, or more." in bot.card()
+
+
+async def test_with_hardly_any_traffic_it_says_so(given: Given) -> None:
+    bot = await given(catalog=CATALOGUE)
+    bot.world.prometheus.streams.serves(*PLACE, Load(rate=0.2, failing=0.005), past=3600)
+    await bot.says("/release orders v2.1.0 prod")
+    await bot.until("awaiting_approval")
+    assert (
+        "They can only see a crash in errors and slow: there is too little traffic." in bot.card()
+    )
+
+
 async def test_a_good_version_is_healthy_and_goes_on(given: Given) -> None:
     bot = await given(catalog=CATALOGUE)
     await approved(bot)

@@ -184,6 +184,7 @@ async def test_some_of_them(given: Given, case: Case) -> None:
 
 
 @pytest.mark.chaos_full
+@pytest.mark.either
 @pytest.mark.parametrize("case", [case for case in ALL if case not in SOME], ids=str)
 async def test_all_of_them(given: Given, case: Case) -> None:
     await meets(given, case)

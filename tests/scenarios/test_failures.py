@@ -167,3 +167,23 @@ async def test_a_new_release_may_follow_a_failed_one(bot: Bot) -> None:
     assert isinstance(workflow, Workflow)
     assert await bot.runs("payments") == "v2.1.0"
     assert ANA
+
+
+async def test_a_quota_that_keeps_pods_out_is_told_and_waited_for_a_while(bot: Bot) -> None:
+    release = await approved(bot)
+    cluster = bot.world.kubernetes.cluster
+    cluster.quotas["production"] = 0
+    done = await bot.until("failed", release)
+    assert done.reason == "pods_not_made"
+    assert "can't be made: the namespace's quota is used up (QuotaExceeded" in bot.thread(release)
+    assert bot.live("payments") == "blue"
+
+
+async def test_a_probe_that_says_no_is_told_in_words(bot: Bot) -> None:
+    release = await approved(bot, "orders")
+    await bot.until(lambda r: r.progress.weight >= 10, release)
+    bot.world.kubernetes.cluster.behaves("orders:v2.1.0", Behaviour("never_ready"))
+    done = await bot.until("rolled_back", release)
+    assert done.reason == "pods_unready"
+    said = "Green has 0 of 3 pods ready; 3 pods run, and the readiness probe says no."
+    assert said in bot.thread(release)

@@ -72,7 +72,7 @@ async def test_reject_and_resume_by_words(bot: Bot) -> None:
     await bot.says("/release payments v2.1.0 prod")
     release = (await bot.until("awaiting_approval")).id
     await bot.says(f"/release resume {release}", by=ANA)
-    assert "is no longer possible (resume)" in bot.told()
+    assert "there is nothing to resume yet." in bot.told()
     await bot.says(f'/release reject {release} --comment "not today"', by=BEN)
     await bot.until("rejected", release)
     await bot.says(f"/release cancel {release}", by=ANA)

@@ -195,25 +195,29 @@ def test_refusals_say_what_who_and_what_next() -> None:
 
 def test_why_a_finished_release_can_not_be_switched_back() -> None:
     open_one = release(State.SUCCEEDED, ended_at=START, window_until=NOW + timedelta(hours=1))
-    refusals.check_rollback(open_one, None, NOW)
+    refusals.check_rollback(open_one, None)
     cases = [
         (open_one.model_copy(update={"undone_by": "rel-2b2b"}), None),
         (release(State.FAILED, ended_at=START), None),
         (open_one.model_copy(update={"kind": "rollback"}), None),
         (open_one, "rel-9m2x"),
-        (open_one.model_copy(update={"window_until": START}), None),
     ]
     said = []
     for case, newer in cases:
         with pytest.raises(UserError) as refused:
-            refusals.check_rollback(case, newer, NOW)
+            refusals.check_rollback(case, newer)
         said.append(refused.value.sentence)
+    said.append(refusals.window_closed(open_one).sentence)
+    said.append(refusals.nothing_before(open_one, None, []).sentence)
+    said.append(refusals.nothing_before(open_one, "v1.0.0", ["v2.0.5", "v2.0.5"]).sentence)
     assert said == snapshot(
         [
             "rel-7k3f was rolled back already, by rel-2b2b.",
             "That is no longer possible (roll back): rel-7k3f failed before traffic moved.",
             "rel-7k3f is a rollback. To go forward again, release a version.",
             "rel-9m2x started after rel-7k3f, so its old version is gone from the other slot. Roll back rel-9m2x instead.",
-            "The instant way back of rel-7k3f is closed. A rollback takes a release now: `/release payments 2.0.5 production`.",
+            "The instant way back of rel-7k3f has just closed. Ask once more: it takes a release then. `/release rollback payments production`",
+            "The bot knows of nothing that ran for payments in production before 2.1.0. `/release payments VERSION production` releases any version.",
+            "1.0.0 was never live and well for payments in production. What was: 2.0.5. `/release payments VERSION production` releases any version.",
         ]
     )

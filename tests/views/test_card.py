@@ -168,8 +168,8 @@ def test_live_and_the_way_back_has_changed() -> None:
     assert shown(done) == snapshot("""\
 payments 2.0.5 → 2.1.0 · production · rel-7k3f
 ✓ Live since <!date^1772641800^{time}|16:30 UTC>, in 0.0 s.
-Going back to 2.0.5 takes a release now: deploy, health, traffic step by step. `/release payments 2.0.5 production`
-[⋯ Details]\
+Going back to 2.0.5 takes a release now: deploy, health, traffic step by step. Roll back begins it.
+[Roll back? release:rollback=rel-7k3f] [⋯ Details]\
 """)
     assert shown(done, newer="rel-9m2x") == snapshot("""\
 payments 2.0.5 → 2.1.0 · production · rel-7k3f

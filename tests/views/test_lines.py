@@ -101,7 +101,7 @@ def test_what_went_wrong_and_back() -> None:
             "! The plan changed: v2.1.0 is another commit now. Approvals of the old plan are void.",
             "✗ Nobody approved in time. Nothing was changed. Ask again when it suits.",
             "✗ It stayed blocked until its time was over. Nothing was changed. Ask again when it suits.",
-            '✗ Deploy.yml run 4711 failed. No traffic had moved; the slot is put back.',
+            "✗ deploy.yml run 4711 failed. No traffic had moved; the slot is put back.",
             "✗ Green lost 2 of 3 pods. Traffic goes back first.",
             "↩ Traffic is back on blue since <!date^1772643000^{time}|16:50 UTC>, 0.4 s after the decision.",
             "↩ Traffic is back on blue since <!date^1772555400^{date_short_pretty} {time}|3 Mar 16:30 UTC>.",

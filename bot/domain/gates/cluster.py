@@ -30,8 +30,12 @@ def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult
 
 
 def _rights(rules: Rules) -> str:
-    also = " and rbac-istio.yaml" if rules.target.traffic == "istio" else ""
-    return f"deploy/kubernetes/rbac.yaml{also}"
+    files = ["deploy/kubernetes/rbac.yaml"]
+    if rules.target.traffic == "istio":
+        files.append("rbac-istio.yaml")
+    if rules.target.smoke_cronjob is not None:
+        files.append("rbac-smoke.yaml")
+    return " and ".join(files)
 
 
 def _traffic(cluster: ClusterFact) -> GateResult:

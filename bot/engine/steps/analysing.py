@@ -1,26 +1,41 @@
 """Looks at a service's metrics while it takes traffic: asks Prometheus, judges, asks for nothing.
 
 Called by the step `bake`, on its way and while a person is asked. A look that can't be had is left
-out whole and its time counts in the next one; it never reads as 0, nor as healthy.
+out whole and its time counts in the next one; it never reads as 0, nor as healthy. Over which time
+a look counts and what it adds is `domain.looking`.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain import analysis as judging
+from bot.domain import looking
 from bot.domain.analysis import Analysis
 from bot.domain.catalog import Slot, other_slot
-from bot.domain.counters import GapError, Span, rise
+from bot.domain.clumps import clump_size, without
+from bot.domain.counters import GapError, Span
 from bot.domain.indicators import Indicator, filled
 from bot.domain.judge import Look
+from bot.domain.looking import Bake, Counters
 from bot.engine.steps.work import Work
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Metrics
 
-LATE = timedelta(seconds=5)
-"""How long a scrape may take to be found, besides the time between two: then nothing of a look
-changes any more."""
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+"""How much of the past is looked at for clumps of failures, and in which pieces."""
+
+
+def bake_of(work: Work) -> Bake:
+    """Give what a look must know of the step."""
+    return Bake(
+        since=work.since,
+        seconds=work.step.seconds or 0,
+        slot=work.step.slot,
+        weight=work.progress.weight,
+        judged=work.step.judged,
+        hold=work.step.hold,
+    )
 
 
 async def look(work: Work) -> Analysis:
@@ -44,67 +59,72 @@ async def look(work: Work) -> Analysis:
 
 async def _compared(work: Work, measuring: Metrics, before: Analysis) -> Analysis:
     """Compare both slots since the last look that counted; nothing where it is not due."""
-    span = _span(work, before)
+    watching = work.release.rules.watching
+    span = looking.span(watching, bake_of(work), before, work.now)
     if span is None:
         return before
-    watching = work.release.rules.watching
+    if before.clumps is None:
+        before = before.model_copy(update={"clumps": await _clumps(work, measuring)})
     names = list(watching.indicators)
     found = await asyncio.gather(
         *(_counted(work, measuring, watching.indicators[name], span) for name in names),
         return_exceptions=True,
     )
-    looks: dict[str, Look] = {}
+    return looking.compared(before, _each(names, found), span, watching, work.progress.weight)
+
+
+def _each(
+    names: Sequence[str], found: Sequence[Look | BaseException]
+) -> Iterator[tuple[str, Look | GapError]]:
+    """Give what was found of each indicator; raise where Prometheus did not answer."""
     for name, one in zip(names, found, strict=True):
-        if isinstance(one, GapError):
-            return before.model_copy(update={"left_out": f"{name}: {one}"})
-        if isinstance(one, BaseException):
+        if isinstance(one, BaseException) and not isinstance(one, GapError):
             raise one
-        looks[name] = one
-    weight = work.progress.weight
-    return judging.judged(before, looks, span.until, watching, weight)
-
-
-def _span(work: Work, before: Analysis) -> Span | None:
-    """Say which time the next look covers; None where there is none yet, or nothing to compare."""
-    watching = work.release.rules.watching
-    if not work.step.judged or not watching.indicators:
-        return None
-    warm = work.since + watching.warm_up
-    since = max(before.until, warm) if before.until else warm
-    until = work.now - watching.scrape - LATE
-    if until - since < watching.every:
-        return None
-    return Span(since=since, until=until, scrape=watching.scrape)
+        yield name, one
 
 
 async def _counted(work: Work, measuring: Metrics, indicator: Indicator, span: Span) -> Look:
-    new = work.step.slot
-    (n_c, f_c), (n_s, f_s) = await asyncio.gather(
-        _slot_counts(work, measuring, indicator, new, span),
-        _slot_counts(work, measuring, indicator, other_slot(new), span),
+    slot = work.step.slot
+    new, live = await asyncio.gather(
+        _counters(work, measuring, indicator, slot, span),
+        _counters(work, measuring, indicator, other_slot(slot), span),
     )
-    try:
-        return Look(dt=span.seconds, n_c=n_c, f_c=f_c, n_s=n_s, f_s=f_s)
-    except ValueError:
-        raise GapError("more requests failed than there were") from None
+    return looking.counted(indicator, new, live, span)
 
 
-async def _slot_counts(
+async def _counters(
     work: Work, measuring: Metrics, indicator: Indicator, slot: Slot, span: Span
-) -> tuple[float, float]:
-    """Count one slot's requests and failures in the span."""
+) -> Counters:
+    """Ask for one slot's raw samples."""
     whole, part = await asyncio.gather(
         *(
             measuring.counters(_named(work, selector, slot), span.until, span.reach)
             for selector in (indicator.requests, indicator.failed or indicator.good or "")
         )
     )
-    requests = rise(whole, span)
-    if indicator.failed is None:
-        return requests, max(0.0, requests - rise(part, span))
-    # A counter of failures is often made with the first of them: none there means none failed.
-    failed = rise(part, span) if any(series.samples for series in part) else 0.0
-    return requests, failed
+    return Counters(requests=whole, part=part)
+
+
+async def _clumps(work: Work, measuring: Metrics) -> Mapping[str, float]:
+    """Measure how many failures come together, from the day before the release."""
+    indicators = work.release.rules.watching.indicators
+    until = work.release.started_at or work.now
+    sizes = await asyncio.gather(
+        *(_clump(work, measuring, indicator, until) for indicator in indicators.values())
+    )
+    return dict(zip(indicators, sizes, strict=True))
+
+
+async def _clump(work: Work, measuring: Metrics, indicator: Indicator, until: datetime) -> float:
+    """Measure it on the slot that is live."""
+    queries = [
+        f"sum by (pod) (increase({_named(work, selector, other_slot(work.step.slot))}[1m]))"
+        for selector in (indicator.requests, indicator.failed or indicator.good or "")
+    ]
+    requests, part = await asyncio.gather(
+        *(measuring.courses(query, until - DAY, until, MINUTE) for query in queries)
+    )
+    return clump_size(requests, part if indicator.failed else without(requests, part))
 
 
 async def _guarded(work: Work, measuring: Metrics, before: Analysis) -> Analysis:
@@ -127,11 +147,6 @@ def _named(work: Work, query: str, slot: str = "") -> str:
 
 def next_look(work: Work, after: Analysis) -> datetime | None:
     """Say when the metrics are to be looked at again; None where nothing is measured."""
-    watching = work.release.rules.watching
-    if work.world.measuring is None or not (watching.indicators or watching.guards):
+    if work.world.measuring is None:
         return None
-    if not work.step.judged or not watching.indicators:
-        return work.now + watching.every
-    since = max(after.until or work.since, work.since + watching.warm_up)
-    due = since + watching.every + watching.scrape + LATE
-    return max(work.now + watching.every, due) if due > work.now else work.now + watching.every
+    return looking.next_look(work.release.rules.watching, bake_of(work), after, work.now)

@@ -8,6 +8,7 @@ from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.engine.steps import analysing, judging
 from bot.engine.steps.shift import shares, written
+from bot.engine.steps.verify import MAY_PASS
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
 from bot.views.words import count
@@ -75,7 +76,7 @@ def _sick(work: Work, slot: SlotFact) -> Outcome | None:
         return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
     if work.plan.image is not None and slot.image != work.plan.image:
         return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
-    crashing = [t for t in slot.trouble if t.word != "Unschedulable"]
+    crashing = [t for t in slot.trouble if t.word not in MAY_PASS]
     if crashing:
         return failing(slot.slot, crashing[0])
     if work.progress.restarts is not None and slot.restarts > work.progress.restarts:
@@ -90,7 +91,7 @@ def _too_few(work: Work, slot: SlotFact) -> Outcome | None:
     short_since = work.progress.short_since
     gone = slot.ready == 0
     if gone or (short_since and work.now - short_since >= work.world.limits.unready):
-        return Failed(Reason.PODS_UNREADY, f"{slot.slot.capitalize()} has {lines.ready(slot)}.")
+        return Failed(Reason.PODS_UNREADY, f"{slot.slot.capitalize()} has {lines.unready(slot)}.")
     return Wait(
         work.now + work.world.limits.pod_poll,
         lines.ready(slot),

@@ -5,9 +5,9 @@ Its success is believed only when the slot runs the plan's image: step `deploy` 
 
 from bot.domain.outcomes import Done, Failed, Outcome
 from bot.domain.reasons import Reason
+from bot.domain.runs import Run
 from bot.engine.steps.runs import finished_run, lasted
 from bot.engine.steps.work import Work
-from bot.ports import Run
 from bot.views import lines
 
 KIND = "dispatch"

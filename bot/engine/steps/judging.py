@@ -1,94 +1,62 @@
 """What a bake makes of the metrics: go on, wait, ask a person, or go back. Pure, but for `Work`.
 
-Used by `bake` and, while a person is asked, by `engine.pausing`. That it is bad and that one could
-not tell are different reasons everywhere.
+Used by `bake` and, while a person is asked, by `engine.pausing`. What is called for is decided in
+`domain.bake_ends`; here it becomes an outcome with its words.
 """
 
-from datetime import timedelta
 from typing import assert_never
 
-from bot.domain.analysis import (
-    THIN_LOOKS,
-    Analysis,
-    broken,
-    is_news,
-    margins_of,
-    telling,
-    verdict_of,
-)
-from bot.domain.catalog import other_slot
+from bot.domain import bake_ends
+from bot.domain.analysis import Analysis, is_news, verdict_of
+from bot.domain.bake_ends import Act, Call
 from bot.domain.facts import SlotFact
-from bot.domain.judge import Verdict
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
+from bot.engine.steps.analysing import bake_of
 from bot.engine.steps.work import Work
-from bot.views import lines, verdict_lines
+from bot.views import analysis_lines, lines
 from bot.views.words import opened
 
 
 def alarm(work: Work, analysis: Analysis) -> Failed | Held | None:
     """Say what can't wait for the end of the bake."""
-    rules, changes = work.release.rules, {"analysis": analysis}
-    if analysis.unhealthy:
-        return Failed(Reason.METRICS_UNHEALTHY, sentence(work, analysis), changes)
-    past = broken(analysis, work.now, rules.watching)
-    if past:
-        said = verdict_lines.guard(*past, analysis.readings.get(past[0]))
-        if rules.doubt.guard == "rollback":
-            return Failed(Reason.GUARD_BROKEN, said, changes)
-        return Held(said, Reason.GUARD_BROKEN, changes)
-    if analysis.thin >= THIN_LOOKS:
-        said = f"{work.step.slot.capitalize()} gets far less traffic than its {_share(work)}."
-        return Held(said, Reason.NO_TRAFFIC, changes)
-    return None
+    rules = work.release.rules
+    call = bake_ends.alarm(analysis, work.now, rules.watching, rules.doubt)
+    if call is None:
+        return None
+    return _stopped(call, _why(work, call, analysis), analysis)
 
 
 def at_the_end(work: Work, slot: SlotFact, analysis: Analysis) -> Outcome:
     """Say what follows when the time of a bake is over."""
-    changes: dict[str, object] = {"analysis": analysis}
-    if work.step.judged:
-        found = verdict_of(analysis, work.release.rules.watching)
-        stop = _doubt(work, slot, analysis, found)
-        if stop:
-            return stop
-    if work.step.hold:
-        said = f"{_share(work).capitalize()} held, {lines.ready(slot)}. Promote goes on."
-        return Held(said, Reason.AWAITS_PROMOTION, changes)
-    seconds = work.step.seconds or 0
-    said = _baked(work, slot, analysis)
-    return Done(said if seconds else None, changes)
-
-
-def _doubt(work: Work, slot: SlotFact, analysis: Analysis, found: Verdict) -> Outcome | None:
-    changes: dict[str, object] = {"analysis": analysis}
-    said = sentence(work, analysis)
-    match found:
-        case Verdict.HEALTHY:
-            return None
-        case Verdict.UNHEALTHY:
-            return Failed(Reason.METRICS_UNHEALTHY, said, changes)
-        case Verdict.MARGINAL:
-            return Held(said, Reason.METRICS_MARGINAL, changes)
-        case Verdict.UNDECIDED:
-            return _undecided(work, slot, analysis, said)
+    rules, bake = work.release.rules, bake_of(work)
+    call = bake_ends.at_the_end(bake, analysis, work.now, rules.watching, rules.doubt)
+    match call.act:
+        case Act.GO_ON:
+            said = _baked(work, slot, analysis)
+            return Done(said if bake.seconds else None, {"analysis": analysis})
+        case Act.BAKE_ON:
+            note, analysis = told(work, slot, analysis, "baking on, ")
+            return Wait(call.until or work.now, note, {"analysis": analysis})
+        case Act.ASK | Act.ROLL_BACK:
+            held = call.reason is Reason.AWAITS_PROMOTION
+            said = analysis_lines.held(bake, lines.ready(slot)) if held else ""
+            return _stopped(call, said or _why(work, call, analysis), analysis)
         case _:
-            assert_never(found)
+            assert_never(call.act)
 
 
-def _undecided(work: Work, slot: SlotFact, analysis: Analysis, said: str) -> Outcome | None:
-    """Too little data at the end: policy says what follows. It is never called healthy."""
+def _stopped(call: Call, said: str, analysis: Analysis) -> Failed | Held:
     changes: dict[str, object] = {"analysis": analysis}
-    doubt = work.release.rules.doubt
-    if doubt.undecided == "go-on":
-        return None
-    if doubt.undecided == "rollback":
-        return Failed(Reason.METRICS_UNDECIDED, said, changes)
-    last = work.since + timedelta(seconds=work.step.seconds or 0) + doubt.extend
-    if doubt.undecided == "wait" and work.now < last:
-        until = min(last, work.now + work.release.rules.watching.every)
-        note, analysis = told(work, slot, analysis, "baking on, ")
-        return Wait(until, note, {"analysis": analysis})
-    return Held(said, Reason.METRICS_UNDECIDED, changes)
+    if call.act is Act.ROLL_BACK:
+        return Failed(call.reason, said, changes)
+    return Held(said, call.reason, changes)
+
+
+def _why(work: Work, call: Call, analysis: Analysis) -> str:
+    said = analysis_lines.why(call, analysis, work.release.rules.watching, bake_of(work))
+    # A guard's sentence begins with its name, which is written as the catalogue has it.
+    return said if call.guard else opened(said)
 
 
 def _baked(work: Work, slot: SlotFact, analysis: Analysis) -> str:
@@ -116,23 +84,4 @@ def told(work: Work, slot: SlotFact, analysis: Analysis, prefix: str = "") -> tu
 
 def sentence(work: Work, analysis: Analysis) -> str:
     """Say what the metrics amount to, by the indicator on which the verdict hangs."""
-    watching = work.release.rules.watching
-    name = telling(analysis, watching)
-    if name is None:
-        why = f": {analysis.left_out}" if analysis.left_out else ""
-        return f"nothing is measured yet{why}."
-    new = work.step.slot
-    said = verdict_lines.sentence(
-        analysis.evidence[name],
-        margins_of(watching.indicators[name]),
-        what=name,
-        new=new,
-        live=other_slot(new),
-    )
-    if analysis.left_out and not analysis.unhealthy:
-        return f"{said} The newest look was left out: {analysis.left_out}."
-    return said
-
-
-def _share(work: Work) -> str:
-    return f"{work.progress.weight} % on {work.step.slot}"
+    return analysis_lines.sentence(analysis, work.release.rules.watching, work.step.slot)

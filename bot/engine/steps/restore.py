@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Outcome, Wait
 from bot.domain.releases import SlotBefore
+from bot.engine.steps.smoke_job import stop_job
 from bot.engine.steps.work import Work
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import SlotPatch
@@ -17,7 +18,8 @@ PATIENCE = timedelta(minutes=2)
 
 
 async def run(work: Work) -> Outcome:
-    """Stop the deploying run, then look, then patch back what this release changed."""
+    """Stop what still works on the slot, then look, then patch back what this release changed."""
+    await stop_job(work)
     waiting = await _stop_run(work)
     if waiting:
         return waiting

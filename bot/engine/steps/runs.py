@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from bot.domain.outcomes import Failed, Wait
 from bot.domain.reasons import Reason
+from bot.domain.runs import Run
 from bot.engine.steps.work import Work
 from bot.errors import MissingError, PermanentError, TemporaryError
-from bot.ports import Run
 from bot.store.intents import Intent
 from bot.views import lines
 

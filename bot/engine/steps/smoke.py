@@ -1,10 +1,14 @@
-"""Step `smoke`: the team's workflow tests the idle slot before it takes traffic."""
+"""Step `smoke`: the idle slot is tried before it takes traffic, in one of three ways.
+
+The team's workflow, a Job from the team's suspended CronJob, or HTTP checks: the plan says which.
+"""
 
 from bot.domain.outcomes import Done, Failed, Outcome
 from bot.domain.reasons import Reason
+from bot.domain.runs import Run
+from bot.engine.steps import smoke_http, smoke_job
 from bot.engine.steps.runs import finished_run
 from bot.engine.steps.work import Work
-from bot.ports import Run
 from bot.views import lines
 
 KIND = "smoke"
@@ -13,8 +17,16 @@ ARTIFACT = "junit"
 
 
 async def run(work: Work) -> Outcome:
+    """Try the slot in the plan's way."""
+    if work.step.cronjob is not None:
+        return await smoke_job.run_job(work, work.step.cronjob)
+    if work.step.checks is not None:
+        return await smoke_http.run_checks(work, work.step.checks)
+    return await _run_workflow(work, work.step.workflow or "")
+
+
+async def _run_workflow(work: Work, workflow: str) -> Outcome:
     """Start the workflow once, wait for its success, and read its counts if it left any."""
-    workflow = work.step.workflow or ""
     ended = await finished_run(work, workflow)
     if not isinstance(ended, Run):
         return ended

@@ -11,6 +11,9 @@ from bot.views import lines
 
 KIND = "verify"
 
+MAY_PASS = frozenset({"Unschedulable", "QuotaExceeded", "FailedCreate"})
+"""What may pass by itself in a while: a node comes, old pods make room in the quota."""
+
 
 async def run(work: Work) -> Outcome:
     """Judge the slot as `kubectl rollout status` does, and look at pods that can't come up."""
@@ -26,8 +29,8 @@ async def run(work: Work) -> Outcome:
 
 def _sick(work: Work, slot: SlotFact) -> Failed | None:
     for trouble in slot.trouble:
-        waits_for_a_node = trouble.word == "Unschedulable"
-        if waits_for_a_node and work.now - work.since < work.world.limits.unschedulable:
+        waits = trouble.word in MAY_PASS
+        if waits and work.now - work.since < work.world.limits.unschedulable:
             continue
         return failing(slot.slot, trouble)
     if slot.deadline_exceeded:

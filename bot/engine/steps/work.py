@@ -137,6 +137,8 @@ REASONS = {
     "CreateContainerConfigError": Reason.PODS_MISCONFIGURED,
     "CreateContainerError": Reason.PODS_MISCONFIGURED,
     "Unschedulable": Reason.PODS_UNSCHEDULABLE,
+    "QuotaExceeded": Reason.PODS_NOT_MADE,
+    "FailedCreate": Reason.PODS_NOT_MADE,
 }
 """The cluster's words for pods that won't come right by waiting, and our reasons."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from integrations.simulated.kubernetes import istio
+from integrations.simulated.kubernetes import istio, jobs
 from integrations.simulated.kubernetes.cluster import Cluster
 from integrations.simulated.kubernetes.namespaces import Namespaces
 from integrations.simulated.kubernetes.objects import ApiError, Object, parse_selector, patched
@@ -23,6 +23,8 @@ APIS = {
     "gateways": ("apis/gateway.networking.k8s.io/v1", "GatewayList"),
     istio.KIND: (istio.API, "VirtualServiceList"),
     istio.GATEWAYS: (istio.API, "GatewayList"),
+    jobs.CRONJOBS: (jobs.API, "CronJobList"),
+    jobs.JOBS: (jobs.API, "JobList"),
 }
 """Kinds that are stored, with their API and the name of their list. A name is the plural, with
 its group where the plural alone would be another's."""
@@ -36,6 +38,7 @@ class SimulatedKubernetes(SimulatedServer):
     def __init__(self, now: Now, sleep: Sleep, *, token: str | None = None) -> None:
         super().__init__(now, sleep)
         self.cluster = Cluster(now)
+        self.jobs = jobs.Jobs()
         self.token = token
         self._spaces = Namespaces(self.cluster, self.check_allowed)
         self._pods_listed: dict[tuple[str, str], dict[str, Health]] = {}
@@ -191,6 +194,8 @@ class SimulatedKubernetes(SimulatedServer):
             return item | {"status": self.cluster.deployment_status(namespace, item)}
         if kind == "httproutes":
             return item | {"status": self.cluster.route_status(namespace, item)}
+        if kind == jobs.JOBS:
+            return item | {"status": self.jobs.status(item, self.cluster.now())}
         if kind == istio.KIND and (status := self.cluster.istio_status(namespace, item)):
             return item | {"status": status}
         return item
@@ -233,6 +238,9 @@ class SimulatedKubernetes(SimulatedServer):
     async def _delete(self, request: web.Request) -> Object:
         kind, namespace, name = _named(request)
         self.check_allowed("delete", kind, namespace)
+        if kind == jobs.JOBS:
+            options: Object = json.loads(await request.read() or b"{}")
+            self.jobs.check_deleted(self.cluster.objects.get(kind, namespace, name), options)
         return self.cluster.delete(kind, namespace, name)
 
 

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from integrations.simulated.kubernetes.pods import (
     Pod,
     as_object,
     health,
+    kept_out,
     stamp,
 )
 from integrations.simulated.server import Now
@@ -44,6 +46,8 @@ class Cluster:
         self.ready_after = 2.0
         self.endpoints_lag = 0.05
         self.route_lag = 0.05
+        self.quotas: dict[str, int] = {}
+        """Pods that a namespace may have at the most; one that isn't named has no limit."""
         self.rejects_routes: str | None = None
         self.istio = istio.Istio()
         self.denied: set[tuple[str, str]] = set()
@@ -147,7 +151,7 @@ class Cluster:
         wanted = int(spec.get("replicas", 1))
         current = self._digest(namespace, deployment)
         fresh = [pod for pod in pods if pod.template == current]
-        missing = range(wanted - len(fresh))
+        missing = range(min(wanted - len(fresh), self._room(namespace)))
         fresh += [self._new_pod(name, spec["template"], current) for _ in missing]
         fresh = fresh[:wanted]
         now = self.now()
@@ -157,6 +161,13 @@ class Cluster:
             kept = [pod for pod in pods if pod.template != current][:wanted] + fresh
         self._pods[namespace, name] = kept
         return kept
+
+    def _room(self, namespace: str) -> int:
+        """Say how many more pods the namespace's quota lets in."""
+        if namespace not in self.quotas:
+            return sys.maxsize
+        there = sum(len(pods) for (space, _), pods in self._pods.items() if space == namespace)
+        return max(0, self.quotas[namespace] - there)
 
     def _digest(self, namespace: str, deployment: Object) -> str:
         """Hash the template, once: a stored object is replaced and never changed."""
@@ -267,6 +278,7 @@ class Cluster:
                     "lastUpdateTime": stamp(changed_at),
                 },
                 {"type": "Available", "status": "True" if ready else "False"},
+                *([kept_out(name)] if len(updated) < wanted and not self._room(namespace) else []),
             ],
         }
 

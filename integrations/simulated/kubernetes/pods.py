@@ -166,3 +166,14 @@ def parse_stamp(text: str) -> datetime:
 
 DEADLINE = timedelta(seconds=600)
 """Default of progressDeadlineSeconds."""
+
+
+def kept_out(name: str) -> Object:
+    """What a Deployment says whose pods the quota keeps out."""
+    message = f'pods "{name}-x" is forbidden: exceeded quota: pods, requested: pods=1'
+    return {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": message,
+    }

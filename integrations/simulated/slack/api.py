@@ -7,13 +7,14 @@ from aiohttp import web
 
 from integrations.simulated.server import Now, SimulatedServer, Sleep
 from integrations.simulated.slack.app_side import AppSide
+from integrations.simulated.slack.files import Uploads
 from integrations.simulated.slack.limits import Rates, SlackError, check_blocks
 from integrations.simulated.slack.messages import Message
 from integrations.simulated.slack.workspace import Channel, User, Workspace, as_object
 
 SCOPES = (
     *("app_mentions:read", "channels:history", "channels:read", "chat:write", "commands"),
-    *("groups:history", "groups:read", "usergroups:read", "users:read"),
+    *("files:write", "groups:history", "groups:read", "usergroups:read", "users:read"),
 )
 
 NEEDED = {
@@ -23,6 +24,8 @@ NEEDED = {
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
     "conversations.info": "channels:read",
+    "files.completeUploadExternal": "files:write",
+    "files.getUploadURLExternal": "files:write",
     "users.info": "users:read",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
@@ -48,10 +51,13 @@ class SimulatedSlack(SimulatedServer):
         self.app_token = app_token
         self.space = Workspace(team)
         self.rates = Rates()
+        self.uploads = Uploads()
         self.app = AppSide(self.space, now, signing_secret)
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.scopes = set(SCOPES)
         """What the app was given when it was installed."""
+        self.upload_url = ""
+        """Where files are to be sent, if that is to be anywhere else than here."""
         self.socket_mode = True
         """Whether the app has Socket Mode switched on."""
 
@@ -72,6 +78,7 @@ class SimulatedSlack(SimulatedServer):
         return [
             web.post("/api/{method}", self._method),
             web.get("/api/{method}", self._method),
+            web.post("/upload/v1/{ticket}", self.uploads.take),
             web.get("/_socket", self.app.sockets.handle),
             web.get("/_client/news", self._news),
             web.post("/_client/say", self._say),
@@ -180,12 +187,30 @@ class SimulatedSlack(SimulatedServer):
         self.space.ephemerals.append(message)
         return {"message_ts": ts}
 
+    def _files_getUploadURLExternal(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - Slack's name
+        return self.uploads.begin(args, self.upload_url or self.url)
+
+    def _files_completeUploadExternal(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - Slack's name
+        channel = self.space.channel(args["channel_id"], to_write=True)
+        thread = args.get("thread_ts")
+        if thread is not None and thread not in channel.messages:
+            raise SlackError("thread_not_found")
+        files = self.uploads.complete(args["files"])
+        ts = self.space.next_ts(self.now())
+        said = {"channel": channel.id, "text": args.get("initial_comment"), "thread_ts": thread}
+        message = self._message(said, ts)
+        message.files = files
+        channel.messages[ts] = message
+        return {"files": [{"id": file.id, "title": file.title} for file in files]}
+
     def _conversations_history(self, args: dict[str, Any]) -> dict[str, Any]:
         return self._listed(list(reversed(self.space.roots(args["channel"]))), args)
 
     def _conversations_replies(self, args: dict[str, Any]) -> dict[str, Any]:
         root = self.space.message(args["channel"], args["ts"])
-        return self._listed([root, *self.space.replies(args["channel"], args["ts"])], args)
+        oldest = float(args.get("oldest") or 0)
+        replies = self.space.replies(args["channel"], args["ts"])
+        return self._listed([root, *(m for m in replies if float(m.ts) > oldest)], args)
 
     def _listed(self, found: list[Message], args: dict[str, Any]) -> dict[str, Any]:
         limit = int(args.get("limit", 100))

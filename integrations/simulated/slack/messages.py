@@ -29,6 +29,17 @@ class Button:
     confirm: str | None = None
 
 
+@dataclass(frozen=True)
+class File:
+    """A file that a message shows."""
+
+    id: str
+    name: str
+    title: str
+    content: bytes
+    alt: str = ""
+
+
 @dataclass
 class Message:
     """One message. `history` holds its earlier texts; `user` is whom an ephemeral one is for."""
@@ -43,6 +54,7 @@ class Message:
     author: str = "bot"
     edited: bool = False
     history: list[str] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
     serial: int = 0
     """Rises with each post and edit, so that a client sees what is new."""
 
@@ -58,6 +70,7 @@ class Message:
     def rendered(self, name_of: NameOf = str) -> str:
         """What a person reads, as plain text with numbered buttons."""
         lines = [show(part, name_of) for part in _texts(self.blocks)] or [show(self.text, name_of)]
+        lines += [f"[chart: {file.name}]" for file in self.files]
         labels = [f"[{n}] {b.label}" for n, b in enumerate(self.buttons(), 1)]
         return "\n".join([*lines, "  ".join(labels)] if labels else lines)
 

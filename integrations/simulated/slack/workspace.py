@@ -99,6 +99,11 @@ def as_object(message: Message, *, with_metadata: bool) -> dict[str, Any]:
     }
     if message.thread_ts:
         found["thread_ts"] = message.thread_ts
+    if message.files:
+        found["files"] = [
+            {"id": file.id, "name": file.name, "title": file.title, "mimetype": "image/png"}
+            for file in message.files
+        ]
     if with_metadata and message.metadata:
         found["metadata"] = message.metadata
     return found
