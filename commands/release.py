@@ -13,7 +13,7 @@ from commands._grammar import Words, closest, place, version
 from commands._plan import show_plan
 
 VERB = "release"
-USAGE = 'SERVICE VERSION ENVIRONMENT [--strategy blue-green] [--reason "…"] [--dry-run]'
+USAGE = 'SERVICE VERSION ENVIRONMENT [--strategy blue-green|canary] [--reason "…"] [--dry-run]'
 HELP = "asks for a release; its card shows the plan, the gates and the buttons"
 
 

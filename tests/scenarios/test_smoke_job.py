@@ -210,6 +210,19 @@ async def test_a_cronjob_that_its_schedule_starts_too_is_refused(jobbed: Bot) ->
     assert made(jobbed) == []
 
 
+async def test_no_job_is_started_while_the_preview_leads_to_the_live_slot(jobbed: Bot) -> None:
+    cluster = jobbed.world.kubernetes.cluster
+    where = ("services", SPACE, "payments-preview")
+    cluster.edit(*where, {"spec": {"selector": {"slot": "blue"}}})
+    release = await approved(jobbed)
+    held = await jobbed.until("paused", release)
+    assert "Service payments-preview leads to blue, not to green" in (held.detail or "")
+    assert made(jobbed) == []
+    cluster.edit(*where, {"spec": {"selector": {"slot": "green"}}})
+    await jobbed.clicks("Resume", by=ANA)
+    await jobbed.until("succeeded", release)
+
+
 async def test_a_cronjob_that_goes_away(jobbed: Bot) -> None:
     release = await approved(jobbed)
     jobbed.world.kubernetes.cluster.delete(jobs.CRONJOBS, SPACE, CRONJOB)
