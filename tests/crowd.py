@@ -2,7 +2,7 @@
 
 from integrations.simulated.kubernetes import seeding
 from integrations.simulated.slack.workspace import Channel
-from tests.tester import World
+from tests.tester import Traffic, World
 
 
 def named(kind: str, count: int) -> list[str]:
@@ -10,12 +10,15 @@ def named(kind: str, count: int) -> list[str]:
     return [f"{kind}-{number}" for number in range(count)]
 
 
-def with_services(text: str, names: list[str], watch: str = "30s") -> str:
+def with_services(
+    text: str, names: list[str], watch: str = "30s", traffic: Traffic = "service"
+) -> str:
     """Add services like `payments` under these names to the catalogue's text."""
     return text + "".join(
         f'  {name}:\n    image: "quantivista/{name}:{{version}}"\n'
         '    depends_on: {config: ">=1.9 <3"}\n'
-        f"    strategy: {{kind: blue-green, traffic: service, watch: {watch}}}\n"
+        f"    kubernetes: {{virtual_service: {name}}}\n"
+        f"    strategy: {{kind: blue-green, traffic: {traffic}, watch: {watch}}}\n"
         for name in names
     )
 

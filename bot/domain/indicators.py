@@ -96,6 +96,8 @@ class Watching(_Entry):
 
     indicators: Mapping[str, Indicator] = {}
     guards: Mapping[str, Guard] = {}
+    dependents: bool = False
+    """Whether the guards of the services that depend on this one are watched too."""
     every: Duration = timedelta(seconds=15)
     """How often it is looked at."""
     scrape: Duration = timedelta(seconds=15)

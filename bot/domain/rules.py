@@ -13,7 +13,7 @@ from bot.domain.catalog import (
     StrategyKind,
 )
 from bot.domain.durations import Duration
-from bot.domain.indicators import Doubt, Watching
+from bot.domain.indicators import Doubt, Watching, filled
 from bot.domain.smoke import CheckList
 from bot.domain.targets import Target, target_of
 from bot.domain.value import Value, canonical, digest
@@ -91,7 +91,7 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         checks=env.checks,
         scans=catalog.policies[env.policy].scans,
         approvals=env.approvals,
-        watching=entry.metrics,
+        watching=_watching(catalog, service, environment),
         doubt=catalog.policies[env.policy].analysis,
         strategies=catalog.policies[env.policy].strategies,
         smoke_checks=_checks(entry, catalog.policies[env.policy]),
@@ -105,6 +105,26 @@ def _checks(service: Service, policy: Policy) -> CheckList | None:
     return CheckList(
         checks=smoke.http, tries=smoke.tries, pause=smoke.pause, hosts=policy.smoke_hosts
     )
+
+
+def _watching(catalog: Catalog, service: str, environment: str) -> Watching:
+    """Give what is measured of a service, with the guards of those that depend on it if asked for.
+
+    What a version does to others shows in their numbers first (docs/analysis.md).
+    """
+    own = catalog.services[service].metrics
+    if not own.dependents:
+        return own
+    namespace = catalog.environments[environment].namespace
+    theirs = {
+        f"{name} {guard_name}": guard.model_copy(
+            update={"query": filled(guard.query, service=name, namespace=namespace)}
+        )
+        for name in catalog.dependents_of(service)
+        if _runs_in(catalog, name, environment)
+        for guard_name, guard in catalog.services[name].metrics.guards.items()
+    }
+    return own.model_copy(update={"guards": {**own.guards, **theirs}})
 
 
 def runs_in(service: Service, environment: str) -> bool:

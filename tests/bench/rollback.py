@@ -31,7 +31,7 @@ from tests.bench.bot_process import BotProcess
 from tests.bench.figures import Figure, quantile
 from tests.chaos.driver import RealClock
 from tests.crowd import named, with_services
-from tests.tester import ANA, CATALOG, CHANNEL, World
+from tests.tester import ANA, CATALOG, CHANNEL, Traffic, World
 
 CLICKS = 60
 ALONE_SECONDS = 0.7
@@ -40,6 +40,13 @@ PATIENCE = 60.0
 WARM_SECONDS = 8.0
 SPREAD_SECONDS = 0.05
 BUSY = 100
+CARRIES: dict[Traffic, str] = {
+    "service": "services",
+    "gateway": "httproutes",
+    "istio": "virtualservices",
+}
+"""Which object holds the shares, by the way of moving traffic."""
+
 FENCE = 7
 """Fence of the releases that are there at the start."""
 
@@ -48,6 +55,7 @@ class Kit:
     """A bot with its loops running, and services whose releases are live."""
 
     def __init__(self, world: World, bot: BotProcess, store: Store, catalog: Catalog) -> None:
+        self.traffic: Traffic = "service"
         self.world = world
         self.bot = bot
         self.store = store
@@ -55,25 +63,35 @@ class Kit:
         self.cluster = KubernetesCluster(bot.environment["KUBECONFIG"], RealClock(), seconds=10.0)
 
     @classmethod
-    async def start(cls, folder: Path, *, busy: int, clicks: int = CLICKS) -> "Kit":
+    async def start(
+        cls, folder: Path, *, busy: int, clicks: int = CLICKS, traffic: Traffic = "service"
+    ) -> "Kit":
         """Seed everything, store the releases, start the bot."""
         world = await World.made(RealClock())  # type: ignore[arg-type]
         world.slack.rates.on = False
         names = named("done", clicks) + named("busy", busy)
         # Who is under way stays so until the last click.
-        text = with_services(CATALOG.replace("watch: 30s", "watch: 30m"), names, watch="30m")
+        long = CATALOG.replace("watch: 30s", "watch: 30m")
+        text = with_services(long, names, watch="30m", traffic=traffic)
         for name in names:
             image = f"quantivista/{name}:v2.1.0"
             old = f"quantivista/{name}:v2.0.5"
             # Live on green since the release; blue still has the old version.
             seeding.seed_blue_green(
-                world.kubernetes.cluster, "production", name, image, live="green", other_image=old
+                world.kubernetes.cluster,
+                "production",
+                name,
+                image,
+                live="green",
+                other_image=old,
+                traffic=traffic,
             )
             # The release whose traffic this is has left its mark.
             mark = {"metadata": {"annotations": {"release-bot/fence": f"{FENCE}"}}}
-            world.kubernetes.cluster.edit("services", "production", name, mark)
+            world.kubernetes.cluster.edit(CARRIES[traffic], "production", name, mark)
         bot = BotProcess(world, folder, text)
         kit = cls(world, bot, Store(bot.environment["DATABASE_URL"]), parse_catalog(text).catalog)
+        kit.traffic = traffic
         await migrate(kit.store)
         for name in names:
             await kit._store(name, live=name.startswith("done"))
@@ -149,6 +167,8 @@ class Kit:
 
     def _on(self, name: str, slot: str) -> bool:
         cluster = self.world.kubernetes.cluster
+        if self.traffic != "service":
+            return seeding.live_slot(cluster, "production", name) == slot
         service = cluster.objects.get("services", "production", name)
         pods = cluster.endpoints("production", service)
         return bool(pods) and all(f"-{slot}-" in pod for pod in pods)
@@ -205,7 +225,25 @@ async def measure(folder: Path) -> list[Figure]:
         patches.append(await alone.patch_to_moved(f"done-{half + number}"))
         await asyncio.sleep(ALONE_SECONDS)
     await alone.stop()
-    busy = await Kit.start(folder / "busy", busy=BUSY)
+    mine, bare = quantile(clicks, 0.5), quantile(patches, 0.5)
+    found = [
+        Figure("click to endpoints moved / a bare PATCH", mine / bare, 1.5),
+        Figure("the bot's own share of it, ms", mine - bare, 20),
+    ]
+    for traffic in CARRIES:
+        place = folder / "busy" / traffic
+        place.mkdir()
+        among, how = await _among(place, traffic), f"by {traffic}, with {BUSY} under way"
+        found += [
+            Figure(f"roll back {how} p50, ms", quantile(among, 0.5), 150),
+            Figure(f"roll back {how} p99, ms", quantile(among, 0.99), 500),
+        ]
+    return found
+
+
+async def _among(folder: Path, traffic: Traffic) -> list[float]:
+    """Milliseconds of each click while so many releases are under way."""
+    busy = await Kit.start(folder, busy=BUSY, traffic=traffic)
     # All of them were stored at once; let them find their own times.
     await asyncio.sleep(WARM_SECONDS)
     among = []
@@ -213,10 +251,4 @@ async def measure(folder: Path) -> list[Figure]:
         among.append(await busy.click_to_moved(f"done-{number}"))
         await asyncio.sleep(0.1)
     await busy.stop()
-    mine, bare = quantile(clicks, 0.5), quantile(patches, 0.5)
-    return [
-        Figure("click to endpoints moved / a bare PATCH", mine / bare, 1.5),
-        Figure("the bot's own share of it, ms", mine - bare, 20),
-        Figure("roll back with 100 under way p50, ms", quantile(among, 0.5), 150),
-        Figure("roll back with 100 under way p99, ms", quantile(among, 0.99), 500),
-    ]
+    return among

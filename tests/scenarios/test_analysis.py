@@ -9,7 +9,7 @@ from bot.domain.reasons import Reason
 from integrations.simulated.prometheus import Load
 from integrations.simulated.server import Fault
 from tests.scenarios.conftest import Given
-from tests.tester import BEN, CATALOG, Bot
+from tests.tester import BEN, CATALOG, REPO, Bot
 
 MEASURED = """
     metrics:
@@ -40,6 +40,9 @@ GUARDED = CATALOGUE.replace(
 """,
 )
 POLICY = "policies: {default: {scans: {critical: 0, high: 0}}}"
+CONFIG = "    strategy: {kind: blue-green, traffic: service, watch: 30s}\n  orders:"
+NEEDED = CONFIG.replace("watch: 30s}", "watch: 10m}\n    metrics: {dependents: true}")
+CHECKS = ("unit-tests", "e2e")
 PLACE = ("production", "orders")
 
 
@@ -137,6 +140,22 @@ async def test_a_guard_may_go_back_by_itself_in_the_last_watch_too(given: Given)
     release = await bot.until("rolled_back")
     assert release.reason is Reason.GUARD_BROKEN
     assert bot.live("orders") == "blue"
+
+
+async def test_what_it_does_to_those_that_depend_on_it_counts(given: Given) -> None:
+    bot = await given(catalog=GUARDED.replace(CONFIG, NEEDED))
+    bot.world.prometheus.streams.serves(*PLACE, Load(rate=200.0, failing=0.001))
+    bot.world.github.seed_release(REPO, "v1.9.5", commits=[("ana", "x")], checks=CHECKS)
+    bot.world.kubernetes.cluster.deploy("staging", "config-blue", "quantivista/config:v1.9.5")
+    await bot.passes(timedelta(hours=2))
+    await bot.says("/release config v1.9.5 prod")
+    await bot.until("awaiting_approval")
+    await bot.clicks("Approve", by=BEN)
+    await bot.until(lambda release: release.progress.weight == 100)
+    bot.world.prometheus.streams.fails(*PLACE, share=0.3)
+    release = await bot.until("paused")
+    assert release.reason is Reason.GUARD_BROKEN
+    assert "orders failing is 0.3" in bot.card()
 
 
 async def test_no_data_is_never_healthy(given: Given) -> None:
