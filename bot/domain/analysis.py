@@ -79,6 +79,11 @@ class Analysis(Value):
     """Guards that are past their limit, and since when."""
     readings: Mapping[str, float] = {}
     """What the guards' queries gave last; one without data is not in here."""
+    guarded_at: datetime | None = None
+    """When the guards were asked last."""
+    bar: float = 1.0
+    """By how much more the evidence must call for it before it is unhealthy: a person let a
+    rollback go on that was, and knows."""
     said: Verdict | None = None
     """The verdict that the card shows."""
     said_at: datetime | None = None
@@ -155,7 +160,8 @@ def guarded(
         or (name not in readings and name in before.past)
     }
     excused = tuple(name for name in before.excused if name in past)
-    return before.model_copy(update={"past": past, "readings": dict(readings), "excused": excused})
+    changes = {"past": past, "readings": dict(readings), "excused": excused, "guarded_at": now}
+    return before.model_copy(update=changes)
 
 
 def excused(before: Analysis) -> Analysis:
@@ -223,7 +229,20 @@ def _proven(analysis: Analysis, watching: Watching) -> bool:
     whole = sum(weights[name] * one.of_harm for name, one in evidence.items())
     name = _loudest(evidence, watching)
     margins = margins_of(watching.indicators[name], analysis.clump(name))
-    return whole >= 1 / margins.alpha and evidence[name].excess >= margins.floor
+    proven = whole >= analysis.bar / margins.alpha
+    return proven and evidence[name].excess >= margins.floor
+
+
+def forgiven(analysis: Analysis, watching: Watching) -> Analysis:
+    """A person lets it go on although it is unhealthy.
+
+    It is not so again before the evidence has grown as much once more (docs/analysis.md).
+    """
+    if not analysis.unhealthy:
+        return analysis
+    weights = watching.weights
+    whole = sum(weights[name] * one.of_harm for name, one in analysis.evidence.items())
+    return analysis.model_copy(update={"unhealthy": False, "bar": max(1.0, whole)})
 
 
 def _loudest(evidence: Mapping[str, Evidence], watching: Watching) -> str:

@@ -53,12 +53,19 @@ def at_the_end(
 ) -> Call:
     """Say what follows when the time of a bake is over."""
     if bake.judged:
-        stop = _in_doubt(bake, verdict_of(analysis, watching), now, watching, doubt)
+        stop = _in_doubt(bake, _found(bake, analysis, watching), now, watching, doubt)
         if stop:
             return stop
     if bake.hold:
         return Call(act=Act.ASK, reason=Reason.AWAITS_PROMOTION)
     return Call(act=Act.GO_ON)
+
+
+def _found(bake: Bake, analysis: Analysis, watching: Watching) -> Verdict:
+    """Give the verdict. Healthy is about the past: it takes a look at this weight."""
+    found = verdict_of(analysis, watching)
+    unseen = analysis.until is None or analysis.until <= bake.since
+    return Verdict.UNDECIDED if found is Verdict.HEALTHY and unseen else found
 
 
 def _in_doubt(

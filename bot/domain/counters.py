@@ -55,17 +55,18 @@ class GapError(Exception):
     """The counters don't cover the time; the sentence says why. The look is left out whole."""
 
 
-def rise(series: Iterable[Series], span: Span) -> float:
+def rise(series: Iterable[Series], span: Span, *, fresh: bool = True) -> float:
     """Add up how much the counters rose in the span, a series each, restarts handled.
 
     A series that begins in the span began at 0. One that has missed a few scrapes may come back:
     GapError, so that its time counts in the next look; after that its pod is gone. Raises GapError
-    too where no series at all is fresh: no data is not nothing.
+    too where no series at all is fresh: no data is not nothing. Where something else tells that
+    the scrapes come, a series may have ended without another in its place: `fresh` False.
     """
     found = [one for one in series if one.samples]
     if not found:
         raise GapError("no data")
-    if min(_silent(one, span) for one in found) > span.scrape * MISSED_AFTER:
+    if fresh and min(_silent(one, span) for one in found) > span.scrape * MISSED_AFTER:
         raise GapError("nothing was scraped lately")
     return sum(_rise_of(one, span) for one in found)
 

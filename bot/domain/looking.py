@@ -97,6 +97,8 @@ def slot_counts(indicator: Indicator, slot: Counters, covered: Span) -> tuple[fl
     requests = rise(slot.requests, covered)
     if indicator.failed is None:
         return requests, max(0.0, requests - rise(slot.part, covered))
-    # A counter of failures is often made with the first of them: none there means none failed.
-    failed = rise(slot.part, covered) if any(one.samples for one in slot.part) else 0.0
+    # A counter of failures is often made with the first of them: none there means none failed, and
+    # the pod that had them all may be gone.
+    some = any(one.samples for one in slot.part)
+    failed = rise(slot.part, covered, fresh=False) if some else 0.0
     return requests, failed

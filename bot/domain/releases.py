@@ -9,7 +9,7 @@ from bot.domain.checks import Checked
 from bot.domain.facts import Diff
 from bot.domain.foresight import Sight
 from bot.domain.gates.result import GateResult
-from bot.domain.lifecycle import ENDINGS, State
+from bot.domain.lifecycle import ENDINGS, UNDER_WAY, State
 from bot.domain.plans import Plan, PlanStep, plan_digest
 from bot.domain.reasons import Reason
 from bot.domain.requests import Asker, ReleaseRequest
@@ -64,12 +64,16 @@ class Progress(Value):
     """How far each HTTP check of the smoke test is."""
     short_since: datetime | None = None
     """Since when fewer pods than wanted are ready in a bake."""
+    full: int = 0
+    """The largest size of the live slot that was seen: what the new one must be able to take."""
     restarts: int | None = None
     """Restarts of the new slot's pods when traffic first came: the bake compares with it."""
     analysis: Analysis = Analysis()
     """What the metrics amount to, through all steps."""
     promoted: bool = False
     """A person wants the next step now: the bake is over as soon as the pods are well."""
+    paused_by: str | None = None
+    """Who paused it (Slack id); None: the bot asks."""
     pause_since: datetime | None = None
     pause_until: datetime | None = None
     """When a pause that nobody ends is ended, as the policy says."""
@@ -153,6 +157,17 @@ class Release(Value):
     def digest(self) -> str | None:
         """Digest of the plan's stored bytes."""
         return plan_digest(self.plan_text) if self.plan_text else None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is under way, or is what the target was left with."""
+        return self.state in UNDER_WAY or self.state is State.SUCCEEDED
+
+    @property
+    def found_bad(self) -> str | None:
+        """The version that is held back where this release holds its target locked."""
+        took_back = self.kind == "rollback" and self.state is not State.ROLLED_BACK
+        return self.plan_previous if took_back else self.version
 
     @property
     def can_be_promoted(self) -> bool:

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from bot.domain import gates
 from bot.domain.catalog import Approvals
 from bot.domain.facts import Facts
-from bot.domain.gates.result import GateResult
+from bot.domain.gates.result import GateResult, failed
+from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
 from bot.domain.value import Value
-from bot.domain.versions import same_version
+from bot.domain.versions import bare, same_version
 
 ASKED = ("live", "order", "free", "cluster")
 """Gates that are asked; what `order` says is told, and stops nothing."""
@@ -30,6 +31,8 @@ class Former(Value):
     image: str
     since: datetime | None = None
     until: datetime | None = None
+    replaces: str | None = None
+    """The version that it is to take the place of. Where another runs, nobody asked for this."""
 
 
 def former_of(stays: Iterable[Former], current: str | None, wanted: str | None) -> Former | None:
@@ -52,11 +55,23 @@ def return_rules(rules: Rules) -> Rules:
     return rules.model_copy(update=changes)
 
 
-def return_gates(request: ReleaseRequest, facts: Facts, rules: Rules) -> tuple[GateResult, ...]:
+def return_gates(
+    former: Former, request: ReleaseRequest, facts: Facts, rules: Rules
+) -> tuple[GateResult, ...]:
     """Ask the gates that make sense. Only a rollback passes a lock."""
     unlocked = facts.model_copy(update={"lock": None})
     asked = (evaluate(request, unlocked, rules) for name, evaluate in gates.GATES if name in ASKED)
-    return tuple(_told(gate) if gate.gate == "order" else gate for gate in asked if gate)
+    found = [_told(gate) if gate.gate == "order" else gate for gate in asked if gate]
+    other = _another_runs(former, facts.live_version)
+    return (*([other] if other else []), *found)
+
+
+def _another_runs(former: Former, live: str | None) -> GateResult | None:
+    """Fail where what was to be taken back is not live any more: the question is another now."""
+    if live is None or former.replaces is None or same_version(live, former.replaces):
+        return None
+    sentence = f"{bare(live)} runs there now, and {bare(former.replaces)} was to be taken back."
+    return failed("live", Reason.NOTHING_TO_DO, sentence, "Cancel this, and look at what runs.")
 
 
 def _told(gate: GateResult) -> GateResult:

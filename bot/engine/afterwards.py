@@ -4,16 +4,23 @@ Called by the reconciler with the target's lease, for a release that is live and
 is done where another release has come since, or where the slot isn't what this one left.
 """
 
+from datetime import timedelta
+
+import structlog
+
 from bot.domain.audit import AuditTag
 from bot.domain.facts import SlotFact
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.engine import record
 from bot.engine.world import World
+from bot.errors import ConflictError, PermanentError, TemporaryError
 from bot.ports import SlotPatch
 from bot.store import audit, leases, releases
 from bot.store.leases import Lease
 from bot.views import lines
+
+log = structlog.get_logger()
 
 
 def is_wanted(release: Release) -> bool:
@@ -24,34 +31,66 @@ def is_wanted(release: Release) -> bool:
     return live and keeps is not None and plan is not None and plan.previous is not None
 
 
+LATER = timedelta(minutes=1)
+"""How long after the window: a click right at its end has been taken by then."""
+
+
+async def settle(world: World, lease: Lease, release: Release) -> None:
+    """Do what is due after the window, if it still is."""
+    if is_wanted(release):
+        await scale_down(world, lease, release)
+    else:
+        await _write(world, lease, release, None)
+
+
 async def scale_down(world: World, lease: Lease, release: Release) -> None:
     """Look; patch the size where it is too large; write what came of it, or that nothing did.
 
-    Raises TemporaryError where the cluster doesn't answer: it is tried again.
+    Raises TemporaryError where the cluster doesn't answer, or something changed meanwhile: it is
+    tried again.
     """
     plan, keeps = release.plan, release.rules.strategy.idle
     if plan is None or keeps is None:
         return None
-    async with world.store.read() as session:
-        newer = await releases.newer_started(session, release)
     old = await world.cluster.look_at_slot(plan.target, plan.live)
     traffic = await world.cluster.look_at_traffic(plan.target)
-    serves = traffic.live != plan.idle
-    if (
-        newer
-        or serves
-        or not _as_left(old, plan.previous_image, lease.fence)
-        or old.wanted <= keeps
-    ):
+    idle = traffic.live == plan.idle and _as_left(old, plan.previous_image, lease.fence)
+    if not idle or old.wanted <= keeps:
+        # After a crash the patch may be done, and nobody told of it yet.
+        done = idle and old.wanted == keeps and old.release == release.id
+        return await _write(world, lease, release, keeps if done else None)
+    if not await _intended(world, lease, release, keeps):
         return await _write(world, lease, release, None)
-    await world.cluster.change_slot(
-        plan.target,
-        old,
-        SlotPatch(replicas=keeps),
-        fence=lease.fence,
-        release=release.id,
-    )
+    try:
+        await world.cluster.change_slot(
+            plan.target,
+            old,
+            SlotPatch(replicas=keeps),
+            fence=lease.fence,
+            release=release.id,
+        )
+    except ConflictError as error:
+        raise TemporaryError(str(error)) from error
+    except PermanentError as error:
+        log.warning("slot_not_scaled_down", slot=plan.live, error=str(error))
+        return await _write(world, lease, release, None)
     return await _write(world, lease, release, keeps)
+
+
+async def _intended(world: World, lease: Lease, release: Release, keeps: int) -> bool:
+    """Write down what is about to be done; False where another release has come since."""
+    async with world.store.write() as session:
+        await leases.hold(session, lease, world.clock.real() + leases.LEASE)
+        if await releases.newer_started(session, release) is not None:
+            return False
+        await audit.append(
+            session,
+            AuditTag.STEP_INTENDED,
+            release.id,
+            world.clock.now(),
+            about=f"the old slot keeps {keeps} pods",
+        )
+    return True
 
 
 def _as_left(old: SlotFact, image: str | None, fence: int) -> bool:

@@ -133,8 +133,7 @@ async def _live_now(
 
 
 async def _lock(session: Session, release: Release, now: datetime) -> None:
-    bad = release.plan_previous if release.kind == "rollback" else release.version
-    why = release.detail or f"{bare(bad or 'the version')} was taken back"
+    why = release.detail or f"{bare(release.found_bad or 'the version')} was taken back"
     lock = LockFact(holder=release.id, why=why.rstrip("."), by=release.acted_by, since=now)
     await targets.lock(session, (release.service, release.environment), lock)
     await audit.append(

@@ -227,7 +227,9 @@ class Outbox:
         key = f"card:{card.release_id}:{card.posting}"
         return self._view(release, votes, newer).model_copy(update={"key": key})
 
-    def _view(self, release: Release, votes: tuple[Approval, ...], newer: str | None) -> Message:
+    def _view(
+        self, release: Release, votes: tuple[Approval, ...], newer: Release | None
+    ) -> Message:
         return card_view.draw(
             card_view.Card(release=release, votes=votes, newer=newer, now=self._world.clock.now())
         )

@@ -23,7 +23,7 @@ from bot.store import audit, leases, wishes
 from bot.store.leases import Lease
 from bot.store.wishes import Wish
 from bot.views import lines
-from bot.views.words import moment
+from bot.views.words import moment, plain_moment
 
 
 async def ask(work: Work, before: Release, outcome: Held) -> bool:
@@ -50,8 +50,8 @@ async def ask(work: Work, before: Release, outcome: Held) -> bool:
 async def pause(world: World, lease: Lease, release: Release, wish: Wish) -> Release:
     """Stop a running release where it is, because a person wishes it."""
     now = world.clock.now()
-    after = _stopped(release, now).model_copy(
-        update={"reason": Reason.PAUSED_BY_PERSON, "detail": None, "acted_by": wish.by}
+    after = _stopped(release, now, wish.by).model_copy(
+        update={"reason": Reason.PAUSED_BY_PERSON, "detail": None}
     )
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
@@ -67,7 +67,7 @@ async def go_on(
 ) -> Release:
     """End a pause: look on for another bake, or with Promote take the next step now."""
     now = world.clock.now()
-    after = going_on(release, now, promoted=promoted).model_copy(update={"acted_by": None})
+    after = going_on(release, now, promoted=promoted)
     said = lines.promote_asked(wish.by) if promoted else lines.resumed(wish.by)
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
@@ -94,8 +94,10 @@ def going_on(release: Release, now: datetime, *, promoted: bool) -> Release:
     changes = {
         "since": since,
         "promoted": promoted,
+        "paused_by": None,
         "pause_since": None,
         "pause_until": None,
+        "short_since": None,
         "analysis": excused(progress.analysis),
     }
     paused = release.state is State.PAUSED
@@ -112,7 +114,7 @@ async def tick(world: World, lease: Lease, release: Release) -> bool:
         raise RuntimeError(f"{release.id} is paused and has no plan")
     work = Work(world, lease, release, plan, release.steps()[release.progress.step])
     changes: dict[str, object] = {}
-    if work.step.kind == bake.KIND:
+    if release.progress.moved:
         stop, changes = await _look(work)
         if isinstance(stop, Failed):
             work.release = release.progressed(changes)
@@ -130,12 +132,20 @@ async def tick(world: World, lease: Lease, release: Release) -> bool:
 
 
 async def _look(work: Work) -> tuple[Outcome | None, dict[str, object]]:
-    """Look as a bake does. What can't be told from a look that failed stays as it was."""
+    """Look as a bake does; in another step at the pods only.
+
+    What can't be told from a look that failed stays as it was.
+    """
     try:
+        if work.step.kind != bake.KIND:
+            bad, pods = await bake.watch_beside(work)
+            return bad, {"note": pods, "trouble": None}
         stop, note, analysis = await bake.watch(work)
     except (TemporaryError, ConflictError, PermanentError) as error:
         return None, {"trouble": str(error)}
     changes: dict[str, object] = {"note": note, "analysis": analysis, "trouble": None}
+    # Whoever was short a while ago and is well now begins anew.
+    changes["short_since"] = None
     if isinstance(stop, Wait):
         changes |= stop.changes
     return stop, changes
@@ -145,7 +155,7 @@ async def _over(work: Work, release: Release) -> bool:
     """Nobody ended the pause: do what policy says."""
     now = work.now
     if _then(release) == "rollback":
-        sentence = f"Nobody decided by {_default(release, now)[0]}."
+        sentence = f"Nobody decided by {plain_moment(release.progress.pause_until or now, now)}."
         return await undoing.fail(work, release, Failed(Reason.PAUSE_RAN_OUT, sentence))
     asked = release.reason is not Reason.PAUSED_BY_PERSON
     after = going_on(release, now, promoted=asked)
@@ -156,10 +166,10 @@ async def _over(work: Work, release: Release) -> bool:
     return True
 
 
-def _stopped(release: Release, now: datetime) -> Release:
+def _stopped(release: Release, now: datetime, by: str | None = None) -> Release:
     until = now + release.rules.doubt.pause
     state = advance(release.state, Event.PAUSED)
-    stopped = release.progressed({"pause_since": now, "pause_until": until})
+    stopped = release.progressed({"paused_by": by, "pause_since": now, "pause_until": until})
     return stopped.model_copy(update={"state": state})
 
 

@@ -199,7 +199,7 @@ class Reconciler:
         lease, release, wished = claimed
         async with self._renewed(lease):
             if release.ended:
-                await afterwards.scale_down(self._world, lease, release)
+                await afterwards.settle(self._world, lease, release)
             elif lease.place is None:
                 await waiting.tick(self._world, lease, release)
             else:
@@ -267,17 +267,23 @@ class Reconciler:
             channel = release.asker.channel
             await cards.want(session, release_id, channel, now, urgent=False)
             if afterwards.is_wanted(release):
-                return await self._claimed_after(session, release, place)
+                due = release.window_until + afterwards.LATER
+                if now >= due:
+                    return await self._claimed_after(session, release_id, place)
+                await releases.update_row(session, release, due)
+                return None
         await releases.update_row(session, release, None)
         return None
 
     async def _claimed_after(
-        self, session: Session, release: Release, place: tuple[str, str]
+        self, session: Session, release_id: str, place: tuple[str, str]
     ) -> tuple[Lease, Release, list[Wish]] | None:
+        """Take the target's lease, then read: a rollback may have come to it meanwhile."""
         world = self._world
-        lease = await leases.claim(session, release.id, place, world.owner, world.clock.real())
-        if lease is None:
-            self._elsewhere[release.id] = monotonic() + ASK_AGAIN_SECONDS
+        lease = await leases.claim(session, release_id, place, world.owner, world.clock.real())
+        release = await releases.get(session, release_id)
+        if lease is None or release is None:
+            self._elsewhere[release_id] = monotonic() + ASK_AGAIN_SECONDS
             return None
         return lease, release, []
 

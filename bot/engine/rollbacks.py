@@ -60,7 +60,8 @@ class Rollbacks(Deciding):
             undone = await self._locked(session, release_id)
             newer = await releases.newer_started(session, undone)
             refusals.check_rollback(undone, newer)
-            if undone.window_until is None or undone.window_until <= self._now:
+            closed = undone.window_until is None or undone.window_until <= self._now
+            if closed or newer is not None:
                 raise refusals.window_closed(undone)
             rollback = self._rollback_of(undone, new_id)
             try:
@@ -89,6 +90,11 @@ class Rollbacks(Deciding):
             if await releases.by_request(session, self._key):
                 return
             now = self._now
+            fresh = await self._locked(session, undone.id)
+            refusals.check_rollback(fresh, await releases.newer_started(session, fresh))
+            for other in await releases.unfinished(session, [place[0]]):
+                if other.undoes == undone.id:
+                    raise refusals.goes_back_already(undone, other.id)
             new_id = await releases.free_id(session)
             rollback = self._return_to(undone, former, new_id)
             bind_contextvars(release=new_id)
@@ -134,6 +140,8 @@ class Rollbacks(Deciding):
             )
             ran.append(before)
         found = former_of(ran, undone.version, version)
+        if found is not None:
+            found = found.model_copy(update={"replaces": undone.version})
         if found is None:
             raise refusals.nothing_before(undone, version, [stay.version for stay in ran])
         return found

@@ -57,7 +57,9 @@ class Stops(Rollbacks):
         async with self._world.store.read() as session:
             newer = await releases.newer_started(session, release)
         refusals.check_rollback(release, newer)
-        return release.window_until is not None and release.window_until > self._now
+        # One that began after it and came to nothing may have changed the other slot.
+        open_ = release.window_until is not None and release.window_until > self._now
+        return open_ and newer is None
 
     async def _cancel_instead(self, release: Release) -> Change:
         """Before traffic moved a click on Roll back does what Cancel does."""

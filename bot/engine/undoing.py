@@ -31,6 +31,8 @@ def turned_back(
             "note": None,
             "trouble": None,
             "promoted": False,
+            "paused_by": None,
+            "short_since": None,
             "pause_since": None,
             "pause_until": None,
         }

@@ -91,8 +91,10 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
     now = world.clock.now()
     facts = await gather(world, release.request, rules, now, release_id=release.id)
     release = release if release.former else _spelled(release, rules, facts)
-    evaluate = return_gates if release.former else evaluate_all
-    gates = evaluate(release.request, facts, rules)
+    if release.former is not None:
+        gates = return_gates(release.former, release.request, facts, rules)
+    else:
+        gates = evaluate_all(release.request, facts, rules)
     plan = build_plan(release.request, rules, facts, release.former)
     diff = facts.diff.value if isinstance(facts.diff, Known) else release.diff
     release_now = release.model_copy(update={"diff": diff, "rules": rules})

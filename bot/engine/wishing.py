@@ -6,6 +6,7 @@ Called by `working`. The newest that applies decides; a wish to go back comes be
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.domain.analysis import excused, forgiven
 from bot.domain.audit import AuditTag
 from bot.domain.facts import ClusterFact
 from bot.domain.lifecycle import Event, State, advance, may
@@ -91,8 +92,18 @@ async def _resume(
     cluster = await world.cluster.look(plan.target)
     now = world.clock.now()
     weight = cluster.traffic.weights.get(plan.idle, 0)
-    progress = release.progress.model_copy(
-        update={"weight": weight, "moved": release.progress.moved or weight > 0, "since": now}
+    before = release.progress
+    progress = before.model_copy(
+        update={
+            "weight": weight,
+            "moved": before.moved or weight > 0,
+            "since": now,
+            "promoted": False,
+            "short_since": None,
+            # What had happened until now is what the person has seen.
+            "restarts": None if before.restarts is None else cluster.slot(plan.idle).restarts,
+            "analysis": forgiven(excused(before.analysis), release.rules.watching),
+        }
     )
     after = release.model_copy(
         update={
@@ -158,8 +169,8 @@ def _what_is_true(release: Release, plan: Plan, cluster: ClusterFact) -> tuple[S
         return State.ABANDONED, "Neither slot has all the traffic and all of its pods."
     says = f"{live.slot} has the traffic, {lines.ready(live)}."
     went_back = live.slot == (plan.idle if plan.kind == "rollback" else plan.live)
-    if went_back and release.kind == "rollback":
-        return State.SUCCEEDED, says
+    if plan.kind == "rollback":
+        return (State.SUCCEEDED if went_back else State.FAILED), says
     if went_back:
         return (State.ROLLED_BACK if release.progress.moved else State.FAILED), says
-    return (State.FAILED if release.kind == "rollback" else State.SUCCEEDED), says
+    return State.SUCCEEDED, says

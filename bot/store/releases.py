@@ -210,12 +210,15 @@ async def waiting(session: AsyncSession) -> list[Release]:
     return [_value(body) for body in (await session.exec(query)).all()]
 
 
-async def newer_started(session: AsyncSession, release: Release) -> str | None:
-    """Id of a release for the same target that started after this one ended, if there is one."""
+async def newer_started(session: AsyncSession, release: Release) -> Release | None:
+    """Find the newest release for the same target that started after this one ended.
+
+    One that was withdrawn before it started has changed nothing, and does not count.
+    """
     if release.ended_at is None:
         return None
     found = await session.exec(
-        select(ReleaseRow.id)
+        select(ReleaseRow.body)
         .where(
             ReleaseRow.service == release.service,
             ReleaseRow.environment == release.environment,
@@ -230,9 +233,9 @@ async def newer_started(session: AsyncSession, release: Release) -> str | None:
             ),
         )
         .order_by(col(ReleaseRow.created_at).desc())
-        .limit(1)
     )
-    return found.first()
+    newer = (_value(body) for body in found.all())
+    return next((one for one in newer if one.started_at or one.state in UNDER_WAY), None)
 
 
 async def take_over_row(session: AsyncSession, release_id: str) -> None:

@@ -4,7 +4,7 @@ Used by `engine.steps.judging` for the card and the thread, and by `replay_lines
 words are in `verdict_lines`.
 """
 
-from bot.domain.analysis import Analysis, margins_of, telling
+from bot.domain.analysis import Analysis, margins_of, telling, verdict_of
 from bot.domain.bake_ends import Call
 from bot.domain.catalog import Slot, other_slot
 from bot.domain.indicators import Watching
@@ -23,6 +23,7 @@ def sentence(analysis: Analysis, watching: Watching, new: Slot) -> str:
     said = verdict_lines.sentence(
         analysis.evidence[name],
         margins_of(watching.indicators[name], analysis.clump(name)),
+        found=verdict_of(analysis, watching),
         what=name,
         new=new,
         live=other_slot(new),

@@ -25,12 +25,12 @@ BAR = 20
 
 @dataclass(frozen=True)
 class Card:
-    """What the card is drawn from. `newer`: a release that started after this one ended."""
+    """What the card is drawn from. `newer`: the last that started after this one ended."""
 
     release: Release
     now: datetime
     votes: tuple[Approval, ...] = ()
-    newer: str | None = None
+    newer: Release | None = None
 
 
 def draw(card: Card) -> Message:
@@ -122,7 +122,7 @@ def _paused(release: Release, now: datetime) -> str:
     then = "goes on" if on else "goes back"
     ends = f" At {moment(progress.pause_until, now)} it {then} by itself."
     if release.reason is Reason.PAUSED_BY_PERSON:
-        by = f" by {person(release.acted_by)}" if release.acted_by else ""
+        by = f" by {person(progress.paused_by)}" if progress.paused_by else ""
         return f"◷ Paused{by}.{note}{trouble}{ends}"
     return f"! Asks you: {safe(release.detail or '')}{note}{trouble}{ends}"
 
@@ -256,17 +256,15 @@ def _length(seconds: int) -> str:
 def way_back(card: Card) -> str | None:
     """Say how one gets back: the window, or what it takes once that is over."""
     release, plan, now = card.release, card.release.plan, card.now
-    if release.state is State.ROLLED_BACK and release.locks:
-        return f"! {bare(release.version)} is held back in {release.environment}."
-    if release.kind == "rollback" and release.locks and plan and plan.previous:
-        return f"! {bare(plan.previous)} is held back in {release.environment}."
+    if release.locks and release.found_bad:
+        return f"! {bare(release.found_bad)} is held back in {release.environment}."
     if release.state is not State.SUCCEEDED or plan is None or plan.previous is None:
         return None
     if release.kind == "rollback" or release.undone_by:
         return None
-    if card.newer:
-        return f"The way back is closed: {card.newer} started after this."
-    if release.window_until and release.window_until > now:
+    if card.newer and card.newer.stands:
+        return f"The way back is closed: {card.newer.id} started after this."
+    if _is_open(card) and release.window_until:
         until = moment(release.window_until, now)
         keeps = release.rules.strategy.idle
         shrinks = f" Then {plan.live} keeps {count(keeps, 'pod')}." if keeps is not None else ""
@@ -364,6 +362,12 @@ def _stuck_buttons(release: Release) -> list[Block]:
     ]
 
 
+def _is_open(card: Card) -> bool:
+    """Whether a switch still takes it back."""
+    until = card.release.window_until
+    return until is not None and until > card.now and card.newer is None
+
+
 def _ending_buttons(card: Card) -> list[Block]:
     release = card.release
     if release.locks:
@@ -372,12 +376,12 @@ def _ending_buttons(card: Card) -> list[Block]:
         release.state is State.SUCCEEDED
         and release.kind == "release"
         and release.undone_by is None
-        and card.newer is None
+        and not (card.newer and card.newer.stands)
         and release.plan_previous is not None
     )
     if not live:
         return []
-    if release.window_until is not None and release.window_until > card.now:
+    if _is_open(card):
         return [_roll_back(release, "Traffic goes back to")]
     return [_release_back(release)]
 

@@ -205,7 +205,7 @@ def held_back(release: Release, authors: list[str]) -> str:
     """After a rollback: the target is locked."""
     called = " ".join(authors)
     whose = f" {called}: your commits are in it." if called else ""
-    bad = release.version if release.kind == "release" else (release.plan_previous or "The version")
+    bad = release.found_bad or "The version"
     return f"! {bare(bad)} is held back in {release.environment}.{whose}"
 
 

@@ -106,7 +106,7 @@ def under_way(release: Release) -> UserError:
     )
 
 
-def check_rollback(release: Release, newer: str | None) -> None:
+def check_rollback(release: Release, newer: Release | None) -> None:
     """Raise where a finished release can't be taken back any more."""
     if release.undone_by is not None:
         raise UserError(
@@ -119,12 +119,17 @@ def check_rollback(release: Release, newer: str | None) -> None:
             f"{release.id} is a rollback. To go forward again, release a version.",
             Reason.NOTHING_TO_DO,
         )
-    if newer is not None:
+    if newer is not None and newer.stands:
         raise UserError(
-            f"{newer} started after {release.id}, so its old version is gone from the other slot. "
-            f"Roll back {newer} instead.",
+            f"{newer.id} started after {release.id}, so its old version is gone from the other "
+            f"slot. Roll back {newer.id} instead.",
             Reason.BUTTON_OLD,
         )
+
+
+def goes_back_already(release: Release, rollback: str) -> UserError:
+    """Somebody was quicker."""
+    return UserError(f"{rollback} takes {release.id} back already.", Reason.ALREADY_SAID)
 
 
 def window_closed(release: Release) -> UserError:

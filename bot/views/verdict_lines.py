@@ -19,17 +19,19 @@ def sentence(
     evidence: Evidence,
     margins: Margins,
     *,
+    found: Verdict | None = None,
     what: str = "errors",
     new: str = "green",
     live: str = "blue",
 ) -> str:
     """Say what the evidence amounts to, with the figures that it comes from.
 
-    `what`: the indicator's name.
+    `found`: what several indicators together amount to, where there are more; `what`: the name
+    of this one.
     """
     own, other = _rate(evidence.f_c, evidence.n_c), _rate(evidence.f_s, evidence.n_s)
     rates, limit = f"{what} {own} ({live} {other})", f"{1 / margins.alpha:,.0f}"
-    match verdict(evidence, margins):
+    match found or verdict(evidence, margins):
         case Verdict.UNDECIDED:
             return _undecided(evidence, margins, new, live)
         case Verdict.HEALTHY:

@@ -51,6 +51,11 @@ def test_a_scrape_that_is_missing_leaves_the_look_out() -> None:
         rise([steady(), steady(last=15)], SPAN)
 
 
+def test_the_pod_that_had_all_the_failures_may_be_gone() -> None:
+    assert rise([steady(last=5)], SPAN, fresh=False) == 5
+    assert rise([steady(1000, first=-600, last=-400)], SPAN, fresh=False) == 0
+
+
 @pytest.mark.parametrize(
     ("found", "why"),
     [

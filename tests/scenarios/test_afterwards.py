@@ -11,7 +11,7 @@ SMALL = CATALOG.replace(
     "strategy: {kind: blue-green, traffic: service, watch: 30s}",
     "strategy: {kind: blue-green, traffic: service, watch: 30s, idle: 1}",
 )
-WINDOW = timedelta(hours=1, minutes=1)
+WINDOW = timedelta(hours=1, minutes=3)
 
 
 def size(bot: Bot, slot: str) -> int:
@@ -83,4 +83,16 @@ async def test_what_somebody_else_put_there_is_left(given: Given) -> None:
 async def test_without_the_key_all_pods_stay(bot: Bot) -> None:
     await live(bot)
     await bot.passes(WINDOW)
+    assert size(bot, "blue") == 3
+
+
+async def test_a_right_that_is_missing_then_is_no_bug(given: Given) -> None:
+    bot = await given(catalog=SMALL)
+    await live(bot)
+    refused = Fault("status", method="PATCH", times=None, status=403)
+    bot.world.kubernetes.faults.append(refused)
+    await bot.passes(WINDOW)
+    asked = len(bot.world.kubernetes.journal)
+    await bot.passes(WINDOW)
+    assert len(bot.world.kubernetes.journal) == asked
     assert size(bot, "blue") == 3

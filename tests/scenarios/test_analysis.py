@@ -189,6 +189,25 @@ async def test_what_prometheus_missed_counts_when_it_is_back(given: Given) -> No
     )
 
 
+async def test_healthy_at_one_weight_says_nothing_of_the_next(given: Given) -> None:
+    bot = await given(catalog=CATALOGUE.replace("weights: [10, 100]", "weights: [10, 50, 100]"))
+    await approved(bot)
+    await bot.until(lambda release: release.progress.weight == 50)
+    bot.world.prometheus.faults.append(Fault("status", times=None, status=503))
+    bot.world.prometheus.streams.fails(*PLACE, version="v2.1.0", share=0.5)
+    release = await bot.until("paused")
+    assert release.reason is Reason.METRICS_UNDECIDED
+    assert release.progress.weight == 50
+
+
+async def test_a_guard_that_can_not_be_asked_costs_no_comparison(given: Given) -> None:
+    bot = await given(catalog=GUARDED.replace("sum(rate(", "no_such_function(rate("))
+    await approved(bot)
+    bot.world.prometheus.streams.fails(*PLACE, version="v2.1.0", share=0.5)
+    release = await bot.until("rolled_back")
+    assert release.reason is Reason.METRICS_UNHEALTHY
+
+
 @pytest.mark.parametrize(
     ("choice", "state", "reason"),
     [

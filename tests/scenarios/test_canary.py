@@ -1,5 +1,6 @@
 """A canary: the new slot grows with its share of the traffic, and each weight is judged."""
 
+from datetime import timedelta
 from functools import partial
 
 from bot.domain.reasons import Reason
@@ -84,3 +85,31 @@ async def test_where_policy_names_strategies_no_other_is_taken(given: Given) -> 
     await bot.says("/release orders v2.1.0 prod --strategy canary")
     assert "The policy of production allows blue-green only" in bot.told()
     assert not await bot.all_releases()
+
+
+async def test_an_autoscaler_that_shrinks_the_old_slot_shrinks_not_what_is_needed(
+    given: Given,
+) -> None:
+    bot = await given(catalog=NAMED)
+    cluster = bot.world.kubernetes.cluster
+    cluster.edit("deployments", "production", "orders-blue", {"spec": {"replicas": 10}})
+    await bot.passes(timedelta(minutes=1))
+    await begun(bot)
+    await bot.until(partial(has_weight, 50))
+    assert sizes(bot) == (10, 5)
+    cluster.edit("deployments", "production", "orders-blue", {"spec": {"replicas": 5}})
+    await bot.until(partial(has_weight, 100))
+    assert sizes(bot) == (5, 10)
+
+
+async def test_one_that_grows_it_makes_the_new_one_grow(given: Given) -> None:
+    bot = await given(catalog=NAMED)
+    await begun(bot)
+    await bot.until(partial(has_weight, 10))
+    await bot.until(lambda release: release.steps()[release.progress.step].kind == "verify")
+    cluster = bot.world.kubernetes.cluster
+    cluster.edit("deployments", "production", "orders-blue", {"spec": {"replicas": 8}})
+    await bot.until(partial(has_weight, 50))
+    assert sizes(bot) == (8, 4)
+    await bot.until("succeeded")
+    assert sizes(bot) == (8, 8)

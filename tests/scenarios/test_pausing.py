@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from bot.domain.lifecycle import State
 from bot.domain.reasons import Reason
+from bot.domain.releases import Release
+from integrations.simulated.kubernetes import Behaviour
 from tests.scenarios.conftest import Given
 from tests.scenarios.test_analysis import CATALOGUE, LONGER, PLACE, POLICY, approved
 from tests.tester import BEN, CATALOG, DAN, Bot
@@ -181,3 +183,65 @@ async def test_a_pause_survives_a_crash(given: Given) -> None:
     assert again.progress.pause_until == paused.progress.pause_until
     await bot.clicks("Promote")
     await bot.until("succeeded")
+
+
+CANARY = HOLDING.replace(", hold_at: [10]", "").replace(
+    "{kind: blue-green, traffic: gateway", "{kind: canary, traffic: gateway"
+)
+
+
+async def test_between_two_weights_the_pods_are_watched_too(given: Given) -> None:
+    bot = await given(catalog=CANARY)
+    await baking(bot)
+    await bot.until(lambda release: _at(release) == "verify")
+    await bot.clicks("Pause")
+    assert (await bot.release()).state is State.PAUSED
+    bot.world.kubernetes.cluster.behaves(r"orders:v2\.1\.0$", Behaviour("crashes"))
+    release = await bot.until("rolled_back")
+    assert release.reason is Reason.PODS_CRASH
+
+
+def _at(release: Release) -> str:
+    return release.steps()[release.progress.step].kind
+
+
+async def test_who_was_short_a_while_ago_has_its_time_again(given: Given) -> None:
+    bot = await given(catalog=HOLDING)
+    await baking(bot)
+    await bot.until("paused")
+    cluster = bot.world.kubernetes.cluster
+    for size in (4, 5):
+        due = (await bot._due()).release
+        assert due is not None
+        await bot.passes(due - bot.world.clock.now() - timedelta(seconds=1))
+        replicas = {"spec": {"replicas": size}}
+        cluster.edit("deployments", "production", "orders-green", replicas)
+        await bot.passes(timedelta(minutes=10))
+    assert (await bot.release()).state is State.PAUSED
+
+
+async def test_a_promotion_does_not_outlive_a_hold(given: Given) -> None:
+    bot = await given(
+        catalog=HOLDING.replace("bake: 1m", "bake: 20m").replace(", hold_at: [10]", "")
+    )
+    await baking(bot)
+    cluster = bot.world.kubernetes.cluster
+    cluster.edit("deployments", "production", "orders-green", {"spec": {"replicas": 4}})
+    await bot.clicks("Promote", by=BEN)
+    cluster.deploy("production", "orders-green", "somebody/else:1")
+    await bot.until(lambda release: release.reason is Reason.HELD)
+    cluster.deploy("production", "orders-green", "quantivista/orders:v2.1.0")
+    await bot.passes(timedelta(minutes=1))
+    await bot.clicks("Resume", by=BEN)
+    await bot.passes(timedelta(minutes=10))
+    assert (await bot.release()).progress.weight == 10
+
+
+async def test_whoever_paused_it_is_not_who_took_it_back(given: Given) -> None:
+    bot = await given(catalog=CANARY)
+    await baking(bot)
+    await bot.clicks("Pause", by=BEN)
+    release = await bot.until("rolled_back")
+    assert release.acted_by is None
+    assert "Rolled back at" in bot.card()
+    assert "Nobody decided by 17:" in bot.thread()

@@ -200,7 +200,7 @@ def test_why_a_finished_release_can_not_be_switched_back() -> None:
         (open_one.model_copy(update={"undone_by": "rel-2b2b"}), None),
         (release(State.FAILED, ended_at=START), None),
         (open_one.model_copy(update={"kind": "rollback"}), None),
-        (open_one, "rel-9m2x"),
+        (open_one, open_one.model_copy(update={"id": "rel-9m2x"})),
     ]
     said = []
     for case, newer in cases:

@@ -171,7 +171,7 @@ payments 2.0.5 → 2.1.0 · production · rel-7k3f
 Going back to 2.0.5 takes a release now: deploy, health, traffic step by step. Roll back begins it.
 [Roll back? release:rollback=rel-7k3f] [⋯ Details]\
 """)
-    assert shown(done, newer="rel-9m2x") == snapshot("""\
+    assert shown(done, newer=done.model_copy(update={"id": "rel-9m2x"})) == snapshot("""\
 payments 2.0.5 → 2.1.0 · production · rel-7k3f
 ✓ Live since <!date^1772641800^{time}|16:30 UTC>, in 0.0 s.
 The way back is closed: rel-9m2x started after this.

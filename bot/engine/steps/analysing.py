@@ -6,7 +6,7 @@ a look counts and what it adds is `domain.looking`.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain import analysis as judging
@@ -46,10 +46,16 @@ async def look(work: Work) -> Analysis:
         return before
     if measuring is None:
         return before.model_copy(update={"left_out": "PROMETHEUS_URL is not set"})
+    # One after the other, each by itself: a guard that can't be asked costs no comparison.
+    compared = await _asked(work, _compared(work, measuring, before), before)
+    return await _asked(work, _guarded(work, measuring, compared), compared)
+
+
+async def _asked(work: Work, looking: Awaitable[Analysis], before: Analysis) -> Analysis:
+    """Wait for a look, so long and no longer; one that fails is left out, and that is said."""
     try:
         async with asyncio.timeout(work.world.limits.measure):
-            after = await _compared(work, measuring, before)
-            return await _guarded(work, measuring, after)
+            return await looking
     except TimeoutError:
         why = f"Prometheus did not answer in {work.world.limits.measure:g} s"
         return before.model_copy(update={"left_out": why})
@@ -131,6 +137,9 @@ async def _guarded(work: Work, measuring: Metrics, before: Analysis) -> Analysis
     """Ask the guards' queries. One that gives no number leaves open how it stands."""
     watching = work.release.rules.watching
     names = list(watching.guards)
+    due = before.guarded_at is None or work.now - before.guarded_at >= watching.every
+    if not names or not due:
+        return before
     values = await asyncio.gather(
         *(measuring.number(_named(work, watching.guards[name].query), work.now) for name in names)
     )

@@ -50,6 +50,15 @@ async def watch(work: Work) -> tuple[Outcome | None, str, Analysis]:
     return stop, note, analysis
 
 
+async def watch_beside(work: Work) -> tuple[Failed | None, str]:
+    """Look at the pods while another step is paused: what is bad, if anything; what the card says.
+
+    Pods may be few as long as they are being made; what crashes is bad at any time.
+    """
+    slot = await work.look_at(work.step.slot)
+    return _crashing(work, slot), lines.ready(slot)
+
+
 async def _looked(work: Work) -> tuple[SlotFact, Outcome | None, Analysis]:
     """Look at traffic and pods; at the metrics only where those are well."""
     moved = await _somebody_moved_it(work)
@@ -76,13 +85,19 @@ def _sick(work: Work, slot: SlotFact) -> Outcome | None:
         return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
     if work.plan.image is not None and slot.image != work.plan.image:
         return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
+    return _crashing(work, slot) or _too_few(work, slot)
+
+
+def _crashing(work: Work, slot: SlotFact) -> Failed | None:
+    if not slot.exists:
+        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
     crashing = [t for t in slot.trouble if t.word not in MAY_PASS]
     if crashing:
         return failing(slot.slot, crashing[0])
     if work.progress.restarts is not None and slot.restarts > work.progress.restarts:
         more = count(slot.restarts - work.progress.restarts, "restart")
         return Failed(Reason.PODS_CRASH, f"Pods on {slot.slot} crash: {more} since traffic came.")
-    return _too_few(work, slot)
+    return None
 
 
 def _too_few(work: Work, slot: SlotFact) -> Outcome | None:

@@ -28,7 +28,8 @@ async def run(work: Work) -> Outcome:
     patch = _patch(work, idle, work.needed(live), exactly=exactly)
     if isinstance(patch, SlotPatch):
         return await _apply(work, idle, patch)
-    return patch or Done(lines.deployed(work.plan.version, work.step.slot))
+    full = max(live.wanted, work.progress.full)
+    return patch or Done(lines.deployed(work.plan.version, work.step.slot), {"full": full})
 
 
 def _patch(

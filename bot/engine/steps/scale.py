@@ -3,6 +3,7 @@
 It only ever adds: what an autoscaler or a person gave it besides is left.
 """
 
+from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.engine.steps.work import Work
@@ -21,9 +22,15 @@ async def run(work: Work) -> Outcome:
         return newer
     if work.plan.image is not None and slot.image != work.plan.image:
         return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
-    needed = work.needed(await work.look_at(work.plan.live))
+    live = await work.look_at(work.plan.live)
+    full = max(live.wanted, work.progress.full)
+    return await grow(work, slot, work.needed(live)) or Done(changes={"full": full})
+
+
+async def grow(work: Work, slot: SlotFact, needed: int) -> Wait | None:
+    """Make a slot larger where it is too small; None where it is large enough."""
     if slot.wanted >= needed:
-        return Done()
+        return None
     await work.intend("patch", about=f"{slot.slot}: {needed} pods for {work.step.share} %")
     await work.world.cluster.change_slot(
         work.plan.target,

@@ -13,6 +13,7 @@ from bot.domain.facts import SlotFact, TrafficFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.engine.effects import TRAFFIC
+from bot.engine.steps import scale
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
 from bot.views.words import count
@@ -77,6 +78,9 @@ async def _slot_not_ready(work: Work, seen: SlotFact | None) -> Outcome | None:
     needed = work.needed(live)
     if slot.ready >= needed:
         return None
+    growing = await scale.grow(work, slot, needed)
+    if growing:
+        return growing
     # The shift is refused until the slot can take its share of what the live one takes.
     return work.overdue() or Wait(
         work.now + work.world.limits.pod_poll,

@@ -6,6 +6,7 @@ On the way back it makes sure that the old slot serves.
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
+from bot.engine.steps import scale
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
 
@@ -43,8 +44,13 @@ def _sick(work: Work, slot: SlotFact) -> Failed | None:
 
 async def _whole(work: Work, slot: SlotFact) -> Outcome:
     live = await work.look_at(work.plan.live)
-    if slot.rolled_out and slot.ready >= slot.wanted >= work.needed(live):
+    needed = work.needed(live)
+    if slot.rolled_out and slot.ready >= slot.wanted >= needed:
         return Done(lines.pods_ready(work.plan.version, slot))
+    # The live slot may have grown since this one got its size.
+    growing = await scale.grow(work, slot, needed)
+    if growing:
+        return growing
     overdue = work.overdue()
     if overdue:
         return overdue

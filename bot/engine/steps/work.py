@@ -109,8 +109,12 @@ class Work:
         return await self.world.cluster.look_at_slot(self.plan.target, slot)
 
     def needed(self, live: SlotFact) -> int:
-        """How many pods the step's slot must have, beside the live slot as it is now."""
-        return max(1, -(-live.wanted * self.step.share // 100))
+        """How many pods the step's slot must have.
+
+        By the largest size of the live slot: as its traffic goes, an autoscaler makes it smaller.
+        """
+        full = max(live.wanted, self.progress.full)
+        return max(1, -(-full * self.step.share // 100))
 
     async def glance(self) -> Glance:
         """Read what a way back needs first; a look that began with the click is as good."""
