@@ -117,7 +117,8 @@ class _Drawing:
     def _y(self, value: float) -> float:
         # Divided first: the difference of two huge numbers is more than a float holds.
         half_low, half_high = self._low / 2, self._high / 2
-        return BOTTOM - (BOTTOM - TOP) * ((value / 2 - half_low) / (half_high - half_low))
+        within = min(max(value, self._low), self._high)
+        return BOTTOM - (BOTTOM - TOP) * ((within / 2 - half_low) / (half_high - half_low))
 
     # What is behind.
 

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
@@ -170,6 +170,7 @@ def test_a_guard_is_drawn_whatever_its_numbers_are(values: tuple[float, ...]) ->
     st.floats(allow_nan=False, allow_infinity=False),
     st.floats(0, 1e9),
 )
+@example([], 1.0000000000000002e308, 0.0)
 def test_no_numbers_break_it(values: list[float], limit: float, seconds: float) -> None:
     given = GUARD.model_copy(update={"limit": limit, "decided": after(seconds)})
     drawn(given, *values)
