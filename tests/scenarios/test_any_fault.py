@@ -4,17 +4,20 @@ Each case is one release that meets one fault as it reaches one step. Where the 
 rolls back; where it can't go back by itself, a person mends what they broke by hand.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from inspect import iscoroutinefunction
+from typing import Any
 
 import pytest
 
+from bot.app import Outside
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from integrations.simulated.kubernetes import Behaviour, seeding
 from integrations.simulated.prometheus import Load
-from integrations.simulated.server import Fault, SimulatedServer
+from integrations.simulated.server import Fault
 from tests.scenarios.conftest import Given
 from tests.scenarios.test_analysis import CATALOGUE, PLACE
 from tests.tester import BEN, DAN, REPO, Bot
@@ -30,64 +33,59 @@ STEPS = ("dispatch", "deploy", "verify", "smoke", "shift", "bake", "settle")
 
 LAWFUL = {State.SUCCEEDED, State.ROLLED_BACK, State.FAILED, State.CANCELLED}
 
-Break = Callable[[Bot, str], Awaitable[None]]
+Strike = Callable[[Bot, str], None]
 
 
-async def away(bot: Bot, system: SimulatedServer) -> None:
-    system.faults.append(Fault("status", times=None, status=503))
-    await bot.passes(timedelta(minutes=2))
-    system.faults.clear()
+def cluster_away(bot: Bot, _service: str) -> None:
+    bot.world.kubernetes.faults.append(Fault("status", times=None, status=503))
 
 
-async def cluster_away(bot: Bot, _service: str) -> None:
-    await away(bot, bot.world.kubernetes)
+def github_away(bot: Bot, _service: str) -> None:
+    bot.world.github.faults.append(Fault("status", times=None, status=503))
 
 
-async def github_away(bot: Bot, _service: str) -> None:
-    await away(bot, bot.world.github)
+def slack_away(bot: Bot, _service: str) -> None:
+    bot.world.slack.faults.append(Fault("status", times=None, status=503))
 
 
-async def slack_away(bot: Bot, _service: str) -> None:
-    await away(bot, bot.world.slack)
-
-
-async def prometheus_away(bot: Bot, _service: str) -> None:
+def prometheus_away(bot: Bot, _service: str) -> None:
     bot.world.prometheus.faults.append(Fault("status", times=None, status=503))
 
 
-async def patch_that_nobody_heard_of(bot: Bot, _service: str) -> None:
+def patch_that_nobody_heard_of(bot: Bot, _service: str) -> None:
     bot.world.kubernetes.faults.append(Fault("drop_after", method="PATCH", times=1))
 
 
-async def killed(bot: Bot, _service: str) -> None:
-    await bot.crashes_and_restarts()
+def killed(_bot: Bot, _service: str) -> None:
+    """The test does it: a process can't be dropped from inside."""
 
 
-async def deployment_gone(bot: Bot, service: str) -> None:
+def deployment_gone(bot: Bot, service: str) -> None:
     bot.world.kubernetes.cluster.delete("deployments", "production", f"{service}-green")
 
 
-async def pods_crash(bot: Bot, service: str) -> None:
+def pods_crash(bot: Bot, service: str) -> None:
     bot.world.kubernetes.cluster.behaves(rf"{service}:v2\.1\.0$", Behaviour("crashes"))
 
 
-async def image_by_hand(bot: Bot, service: str) -> None:
+def image_by_hand(bot: Bot, service: str) -> None:
     bot.world.kubernetes.cluster.deploy("production", f"{service}-green", "somebody/else:1")
 
 
-async def runs_fail(bot: Bot, _service: str) -> None:
+def runs_fail(bot: Bot, _service: str) -> None:
     for name in ("deploy.yml", "smoke.yml"):
         bot.world.github.repository(REPO).workflows[name].conclusion = "failure"
 
 
-async def metrics_bad(bot: Bot, _service: str) -> None:
+def metrics_bad(bot: Bot, _service: str) -> None:
     bot.world.prometheus.streams.fails(*PLACE, version="v2.1.0", share=0.2)
 
 
-async def traffic_by_hand(bot: Bot, service: str) -> None:
+def traffic_by_hand(bot: Bot, service: str) -> None:
     cluster = bot.world.kubernetes.cluster
     if service == "payments":
-        cluster.edit("services", "production", service, {"spec": {"selector": {"slot": "green"}}})
+        to = {"spec": {"selector": {"slot": "green"}}}
+        cluster.edit("services", "production", service, to)
     else:
         cluster.edit("httproutes", "production", service, _route(service, 70))
 
@@ -100,7 +98,7 @@ def _route(service: str, blue: int) -> dict[str, object]:
     return {"spec": {"rules": [{"backendRefs": refs}]}}
 
 
-FAULTS: dict[str, Break] = {
+FAULTS: dict[str, Strike] = {
     "the cluster is away": cluster_away,
     "GitHub is away": github_away,
     "Slack is away": slack_away,
@@ -114,6 +112,9 @@ FAULTS: dict[str, Break] = {
     "the version fails more often": metrics_bad,
     "somebody moves the traffic": traffic_by_hand,
 }
+
+AWAY = timedelta(minutes=2)
+"""How long a system is away, but for Prometheus, which does not come back."""
 
 
 @dataclass(frozen=True)
@@ -131,15 +132,66 @@ SOME = ALL[::19]
 """Coprime to the number of steps and of faults: each of them comes up."""
 
 
+class Fate:
+    """Strikes when the release asks something of the outside in the step that is to meet it."""
+
+    def __init__(self, case: Case, service: str) -> None:
+        self.struck = False
+        self._case = case
+        self._service = service
+        self._bot: Bot | None = None
+        self._release = ""
+
+    def arm(self, bot: Bot, release: str) -> None:
+        self._bot, self._release = bot, release
+
+    async def look(self) -> None:
+        if self.struck or self._bot is None:
+            return
+        if _at(await self._bot.release(self._release)) == self._case.step:
+            self.struck = True
+            FAULTS[self._case.fault](self._bot, self._service)
+
+    def wrap(self, outside: Outside) -> Outside:
+        source, cluster = Watched(outside.source, self), Watched(outside.cluster, self)
+        return replace(outside, source=source, cluster=cluster)  # type: ignore[arg-type]
+
+
+class Watched:
+    """A port before each of whose questions fate has a look."""
+
+    def __init__(self, port: object, fate: Fate) -> None:
+        self._port = port
+        self._fate = fate
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._port, name)
+        if not iscoroutinefunction(found):
+            return found
+
+        async def asked(*args: Any, **kwargs: Any) -> Any:
+            await self._fate.look()
+            return await found(*args, **kwargs)
+
+        return asked
+
+
 async def meets(given: Given, case: Case) -> None:
     catalog, service = STRATEGIES[case.strategy]
-    bot = await given(catalog=catalog)
+    fate = Fate(case, service)
+    bot = await given(catalog=catalog, wrap=fate.wrap)
     bot.world.prometheus.streams.serves(*PLACE, Load(rate=200.0, failing=0.001))
     await bot.says(f"/release {service} v2.1.0 prod")
     release_id = (await bot.until("awaiting_approval")).id
+    fate.arm(bot, release_id)
     await bot.clicks("Approve", by=BEN)
-    await bot.until(lambda release: release.ended or _at(release) == case.step, release_id)
-    await FAULTS[case.fault](bot, service)
+    await bot.until(lambda release: fate.struck or release.ended, release_id)
+    assert fate.struck
+    if FAULTS[case.fault] is killed:
+        await bot.crashes_and_restarts()
+    await bot.passes(AWAY)
+    for system in (bot.world.kubernetes, bot.world.github, bot.world.slack):
+        system.faults.clear()
     release = await ended(bot, release_id, service)
     assert release.state in LAWFUL
     weights = seeding.weights(bot.world.kubernetes.cluster, "production", service)
