@@ -104,25 +104,7 @@ class App:
         self.outside = wrap(outside) if wrap else outside
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._wakeups = None if self.store.is_sqlite else Wakeups(self.store.url, self._owner)
-        self.world = World(
-            store=self.store,
-            clock=self.clock,
-            cluster=self.outside.cluster,
-            namespaces=self.outside.namespaces,
-            source=self.outside.source,
-            jobs=self.outside.jobs,
-            checks=self.outside.checks,
-            chat=self.outside.chat,
-            catalog=lambda: self.catalog,
-            owner=self._owner,
-            limits=limits or Limits(),
-            metrics=self.metrics,
-            measuring=self.outside.measuring,
-            hears_github=settings.github_webhook_secret is not None,
-            commands=self._wake("commands"),
-            work=self._wake("work"),
-            mail=self._wake("mail"),
-        )
+        self.world = self._world(limits or Limits())
         router = Router(self.world, self.world.catalog)
         self.reconciler = Reconciler(self.world)
         self.inbox = Inbox(self.world, router.handle, self.reconciler.take_up)
@@ -134,6 +116,27 @@ class App:
         self._receiver = self._slack_receiver()
         self.socket = self._slack_socket()
         self._at_rest()
+
+    def _world(self, limits: Limits) -> World:
+        return World(
+            store=self.store,
+            clock=self.clock,
+            cluster=self.outside.cluster,
+            namespaces=self.outside.namespaces,
+            source=self.outside.source,
+            jobs=self.outside.jobs,
+            checks=self.outside.checks,
+            chat=self.outside.chat,
+            catalog=lambda: self.catalog,
+            owner=self._owner,
+            limits=limits,
+            metrics=self.metrics,
+            measuring=self.outside.measuring,
+            hears_github=self.settings.github_webhook_secret is not None,
+            commands=self._wake("commands"),
+            work=self._wake("work"),
+            mail=self._wake("mail"),
+        )
 
     def _at_rest(self) -> None:
         """Nothing runs yet, and nobody listens."""

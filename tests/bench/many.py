@@ -63,9 +63,12 @@ def judged(streams: Streams, margins: judge.Margins) -> Judged:
     return Judged(harm.T, health.T, excess.T, states.T)
 
 
-def differing(streams: Streams, margins: judge.Margins) -> int:
-    """Count the releases of which this judge and the bot's do not say the same at every look."""
-    found = judged(streams, margins)
+def differing(streams: Streams, margins: judge.Margins, said: Judged | None = None) -> int:
+    """Count the releases of which this judge and the bot's do not say the same at every look.
+
+    `said`: what a judge said of them; left out, this one is asked.
+    """
+    found = said or judged(streams, margins)
     return sum(not _same(streams, at, found, margins) for at in range(len(streams)))
 
 

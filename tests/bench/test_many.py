@@ -1,13 +1,12 @@
 """The fast judge of the figures says what the bot's does; streams and peers are what they claim."""
 
+from dataclasses import replace
 from math import sqrt
-from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import many
 from tests.bench.figures import Figure
 from tests.bench.many import NEVER, STATES, differing, first, judged
 from tests.bench.peers import MannWhitney, Thresholds, scores
@@ -70,15 +69,16 @@ def test_the_fast_judge_says_what_the_bots_does_at_every_look() -> None:
     assert differing(empty, OF_99_9) == 0
 
 
-def test_a_fast_judge_that_is_wrong_would_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fast_judge_that_is_wrong_would_be_found_out() -> None:
     few = draw(Cell(100, 0.005, "calm"), 5, PROVE)
-    right = many._log_factors
-
-    def wrong(*args: Any) -> Any:
-        return right(*args) * (1 + 1e-6)
-
-    monkeypatch.setattr(many, "_log_factors", wrong)
-    assert differing(few, OF_99_9) == 5
+    right = judged(few, OF_99_9)
+    assert differing(few, OF_99_9, right) == 0
+    for wrong in (
+        replace(right, harm=right.harm + 1e-6),
+        replace(right, health=right.health + 1e-6),
+        replace(right, states=(right.states + 1) % 4),
+    ):
+        assert differing(few, OF_99_9, wrong) == 5
 
 
 def test_streams_are_repeatable_and_have_the_rates_they_claim() -> None:
@@ -138,12 +138,16 @@ def test_a_figure_says_which_way_its_goal_lies() -> None:
     assert Figure("a look", 0.2, 0.1, " ms").row() == "a look\t0.2 ms\t<= 0.1 ms\tshort"
 
 
-async def test_only_the_named_figures_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_the_named_figures_are_measured() -> None:
     assert bench.unknown(["verdict", "calls"]) == ""
     assert bench.unknown(["verdikt"]).startswith("There are no figures called verdikt. There are: ")
 
     async def one(_folder: object) -> list[Figure]:
         return [Figure("one", 1, 1)]
 
-    monkeypatch.setattr(bench, "MEASURED", {"one": one, "other": None})
-    assert [it.name for it in await bench.main(["one"])] == ["one"]
+    async def other(_folder: object) -> list[Figure]:
+        return [Figure("other", 1, 1)]
+
+    measured = {"one": one, "other": other}
+    assert [it.name for it in await bench.main(["one"], measured)] == ["one"]
+    assert [it.name for it in await bench.main([], measured)] == ["one", "other"]
