@@ -23,8 +23,8 @@ Slot = Literal["blue", "green"]
 StrategyKind = Literal["blue-green", "canary", "rolling", "workflow"]
 Traffic = Literal["service", "gateway", "istio"]
 
-BUILT_STRATEGIES: tuple[StrategyKind, ...] = ("blue-green", "canary")
-"""Strategies that the engine can carry out today."""
+IN_PLACE: tuple[StrategyKind, ...] = ("rolling", "workflow")
+"""Strategies by which the new version takes the old one's place: no second copy is beside it."""
 
 SPECIAL_RIGHTS = ("requester", "owners", "everyone")
 """Words in `rights` that are no roles: who asked, the service's owners, everybody."""
@@ -196,6 +196,24 @@ class Service(Entry):
     kubernetes: Kubernetes = Kubernetes()
     metrics: Watching = Watching()
     timeout: Duration = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _copies(self) -> Self:
+        kind, strategy = self.strategy.kind, self.strategy
+        if kind == "workflow" and self.deploy.workflow is None:
+            raise ValueError("strategy workflow needs deploy: {workflow: FILE}: it does everything")
+        if "{slot}" in self.kubernetes.deployment:
+            return self
+        if kind not in IN_PLACE:
+            raise ValueError(
+                f"kubernetes.deployment {self.kubernetes.deployment} is one copy: {kind} needs "
+                "two, with {slot} in the name; rolling and workflow do with one"
+            )
+        if strategy.traffic != "service":
+            raise ValueError(
+                f"kubernetes.deployment is one copy: traffic: {strategy.traffic} moves between two"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_for_weights(self) -> Self:

@@ -6,7 +6,7 @@ Called by `integrations.catalog_file` once the models of `catalog` hold.
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from bot.domain.catalog import BUILT_STRATEGIES, SPECIAL_RIGHTS, Catalog
+from bot.domain.catalog import SPECIAL_RIGHTS, Catalog
 from bot.domain.environments import wrong_names
 from bot.domain.rules import runs_in
 from bot.domain.smoke import filled_url, host_of, is_allowed
@@ -95,10 +95,6 @@ def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
     path = ("services", name)
     if service.tier not in catalog.tiers:
         yield Problem(path=(*path, "tier"), message=f"there is no tier {service.tier}")
-    if service.strategy.kind not in BUILT_STRATEGIES:
-        built = " and ".join(BUILT_STRATEGIES)
-        message = f"strategy {service.strategy.kind} isn't built yet; {built} are"
-        yield Problem(path=(*path, "strategy", "kind"), message=message)
     yield from _check_smoke(catalog, name)
     for env in service.environments or ():
         if env not in catalog.environments:
@@ -112,7 +108,8 @@ def _check_smoke(catalog: Catalog, name: str) -> Iterable[Problem]:
     smoke, path = service.smoke, ("services", name, "smoke")
     if smoke is None:
         return
-    if smoke.by_preview and service.kubernetes.preview is None:
+    two = "{slot}" in service.kubernetes.deployment
+    if smoke.by_preview and two and service.kubernetes.preview is None:
         message = "smoke by cronjob or http finds the idle slot by kubernetes.preview: name it"
         yield Problem(path=path, message=message)
     for env, entry in catalog.environments.items():

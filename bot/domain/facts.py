@@ -145,6 +145,11 @@ class ClusterFact(Value):
         return self.blue if slot == "blue" else self.green
 
     @property
+    def has_pods(self) -> bool:
+        """Whether any Deployment of it is there."""
+        return self.blue.exists or self.green.exists
+
+    @property
     def live(self) -> SlotFact | None:
         """The slot that has all the traffic, if one does."""
         return self.slot(self.traffic.live) if self.traffic.live else None

@@ -36,7 +36,7 @@ class SlotBefore(Value):
 
     image: str | None
     version: str | None
-    replicas: int
+    replicas: int | None
 
 
 class Progress(Value):

@@ -14,6 +14,7 @@ from bot.domain.catalog import (
 )
 from bot.domain.durations import Duration
 from bot.domain.indicators import Doubt, Watching, filled
+from bot.domain.requests import ReleaseRequest
 from bot.domain.smoke import CheckList
 from bot.domain.targets import Target, target_of
 from bot.domain.value import Value, canonical, digest
@@ -44,6 +45,10 @@ class Rules(Value):
     strategies: tuple[StrategyKind, ...] | None = None
     smoke_checks: CheckList | None = None
     """What a smoke test by HTTP asks, and whom it may ask."""
+
+    def kind_for(self, request: ReleaseRequest) -> StrategyKind:
+        """Say by which strategy a release goes: the one it asks for, else the service's own."""
+        return request.strategy or self.strategy.kind
 
     def fingerprint(self) -> str:
         """Digest of these rules; a plan holds it, so that a changed policy makes a new plan.

@@ -19,7 +19,7 @@ class Target(Value):
     """Deployment names, blue's first."""
     containers: tuple[str, str]
     traffic: str
-    """`service`, `gateway` or `istio`."""
+    """`service`, `gateway` or `istio`; `whole` where there is one copy, and nothing to move."""
     live_service: str
     slot_services: tuple[str, str] | None
     preview: str | None
@@ -29,6 +29,17 @@ class Target(Value):
     image_pattern: str
     smoke_cronjob: str | None = Field(default=None, exclude_if=unused)
     """Name of the suspended CronJob whose Job is the smoke test, where that is the way."""
+    may_be_elsewhere: bool = Field(default=False, exclude_if=unused)
+    """Strategy `workflow`: what it serves need not be in the cluster at all."""
+
+    @property
+    def one_copy(self) -> bool:
+        """Whether the service has a single Deployment and no slots: nothing to switch between."""
+        return self.deployments[0] == self.deployments[1]
+
+    def where(self, slot: Slot) -> str:
+        """Name a slot for people: where there is but one copy, by its Deployment."""
+        return f"Deployment {self.deployment(slot)}" if self.one_copy else slot
 
     def deployment(self, slot: Slot) -> str:
         """Name of the slot's Deployment."""
@@ -56,24 +67,27 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         blue = pattern.format(service=service, slot="blue")
         return blue, pattern.format(service=service, slot="green")
 
-    traffic = entry.strategy.traffic
+    deployments = both(names.deployment)
+    traffic = "whole" if deployments[0] == deployments[1] else entry.strategy.traffic
+    two = traffic != "whole"
     cronjob = entry.smoke.cronjob if entry.smoke else None
-    route = {"service": None, "gateway": names.route, "istio": names.virtual_service}[traffic]
+    route = {"gateway": names.route, "istio": names.virtual_service}.get(traffic)
     return Target(
         service=service,
         environment=environment,
         cluster=env.cluster,
         namespace=env.namespace,
-        deployments=both(names.deployment),
+        deployments=deployments,
         containers=both(names.container),
         traffic=traffic,
         live_service=names.service.format(service=service),
-        slot_services=both(names.slot_service) if names.slot_service else None,
-        preview=names.preview.format(service=service) if names.preview else None,
+        slot_services=both(names.slot_service) if names.slot_service and two else None,
+        preview=names.preview.format(service=service) if names.preview and two else None,
         route=route.format(service=service) if route else None,
         slot_label=names.slot_label,
         image_pattern=entry.image,
         smoke_cronjob=cronjob.format(service=service) if cronjob else None,
+        may_be_elsewhere=entry.strategy.kind == "workflow",
     )
 
 

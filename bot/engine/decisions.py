@@ -161,9 +161,11 @@ class Decisions(Deciding):
 
         return store
 
-    async def _what_runs(self, service: str, environment: str) -> tuple[str | None, Slot]:
+    async def _what_runs(self, service: str, environment: str) -> tuple[str | None, Slot | None]:
         rules = rules_for(self._world.catalog(), service, environment)
         cluster = await self._world.cluster.look(rules.target)
+        if rules.target.may_be_elsewhere and not cluster.has_pods:
+            return None, None
         if cluster.live is None:
             raise UserError(
                 f"No slot of {service} has all the traffic in {environment}, "

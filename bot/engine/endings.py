@@ -45,7 +45,7 @@ async def end_forward(
             "detail": None,
             "ended_at": now,
             "live_since": since,
-            "window_until": since + window if plan and plan.previous else None,
+            "window_until": since + window if plan and plan.previous and window else None,
         }
     )
     if release.kind == "rollback":
@@ -111,7 +111,7 @@ async def _live_now(
         environment=release.environment,
         version=release.version,
         commit=plan.commit,
-        slot=plan.idle,
+        slot=plan.goes_to,
         image=plan.image,
         since=since,
         source="released",
@@ -128,7 +128,7 @@ async def _live_now(
         environment=release.environment,
         version=release.version,
         commit=plan.commit,
-        slot=plan.idle,
+        slot=plan.goes_to,
     )
 
 

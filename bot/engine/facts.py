@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from bot.domain.catalog import Catalog
+from bot.domain.catalog import Catalog, StrategyKind
 from bot.domain.facts import (
     CheckRun,
     ClusterFact,
@@ -20,6 +20,7 @@ from bot.domain.facts import (
     Promotion,
     Running,
     Scan,
+    SlotFact,
     Tag,
     TagFact,
     Unknown,
@@ -55,7 +56,7 @@ async def gather(
         _neighbours(world, request, _would_break(request, rules), stored.under_way),
         rates(world, rules, now),
     )
-    running = _live_version(cluster, rules.target, stored.seen)
+    running = _live_version(cluster, rules.target, stored.seen, by=rules.kind_for(request))
     commit = await _commit_of(world, rules, running, stored.seen)
     diff, checks, scan = await _of_commit(world, rules, tag, commit)
     return Facts(
@@ -141,9 +142,18 @@ def version_as_tagged(request: ReleaseRequest, rules: Rules, tag: Tag) -> str:
 
 
 def _live_version(
-    cluster: Known[ClusterFact] | Unknown, target: Target, seen: list[LedgerFact]
+    cluster: Known[ClusterFact] | Unknown,
+    target: Target,
+    seen: list[LedgerFact],
+    *,
+    by: StrategyKind,
 ) -> str | None:
-    if isinstance(cluster, Unknown) or cluster.value.live is None:
+    if isinstance(cluster, Unknown):
+        return None
+    if by == "workflow" and not cluster.value.has_pods:
+        # In no cluster: what this bot recorded is all that there is to know.
+        return seen[0].version if seen else None
+    if cluster.value.live is None:
         return None
     return live_version(cluster.value.live, target.image_pattern, seen)
 
@@ -223,18 +233,24 @@ async def _neighbours(
 async def running(world: World, service: str, environment: str) -> Running:
     """Read from the cluster which version of a service has the traffic in an environment."""
     target = target_of(world.catalog(), service, environment)
+    slot: SlotFact | None = None
     try:
         traffic = await world.cluster.look_at_traffic(target)
         if traffic.live is None:
             return Running(service=service, version=None, deployed=True)
         slot = await world.cluster.look_at_slot(target, traffic.live)
     except MissingError:
-        return Running(service=service, version=None, deployed=False)
-    if not slot.exists:
+        pass
+    is_here = slot is not None and slot.exists
+    if not is_here and not target.may_be_elsewhere:
         return Running(service=service, version=None, deployed=False)
     async with world.store.read() as session:
         stays = await ledger.history(session, service=service, environment=environment)
-    version = live_version(slot, target.image_pattern, [stay.fact() for stay in stays])
+    seen = [stay.fact() for stay in stays]
+    if slot is None or not is_here:
+        known = seen[0].version if seen else None
+        return Running(service=service, version=known, deployed=bool(seen))
+    version = live_version(slot, target.image_pattern, seen)
     return Running(service=service, version=version, deployed=True)
 
 

@@ -72,7 +72,7 @@ async def fail(work: Work, before: Release, outcome: Failed) -> bool:
             reason=outcome.reason.value,
             sentence=outcome.sentence,
         )
-        said = [*work.said, lines.undoing(outcome.sentence, moved=moved)]
+        said = [*work.said, lines.undoing(outcome.sentence, work.plan, moved=moved)]
         await record.advance(session, before, after, now, due_at=now, lines=said)
     return True
 

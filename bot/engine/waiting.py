@@ -201,7 +201,7 @@ def _slot_before(release: Release, facts: Facts) -> SlotBefore | None:
     plan = release.plan
     if plan is None or not isinstance(facts.cluster, Known):
         return None
-    idle = facts.cluster.value.slot(plan.idle)
+    idle = facts.cluster.value.slot(plan.goes_to)
     return SlotBefore(image=idle.image, version=idle.version, replicas=idle.wanted)
 
 

@@ -193,7 +193,7 @@ def _stepped(work: Work, outcome: Done, now: datetime) -> Release:
         }
     )
     changes: dict[str, object] = {"progress": progress}
-    if work.forward and work.step.kind == "shift" and work.step.weight == 100:  # noqa: PLR2004 - per cent
+    if work.forward and outcome.changes.get("weight") == 100:  # noqa: PLR2004 - per cent
         changes["live_since"] = now
     if not work.forward:
         changes["needs_attention"] = False

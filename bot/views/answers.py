@@ -15,8 +15,8 @@ from bot.domain.requests import ReleaseRequest
 from bot.domain.versions import bare
 from bot.errors import UserError
 from bot.ports import Invocation, Message
-from bot.views import blocks
-from bot.views.card import Card, draw, headline, state_line, steps_words
+from bot.views import blocks, step_words
+from bot.views.card import Card, draw, headline, state_line
 from bot.views.gate_lines import gate_lines
 from bot.views.words import from_to, moment, person, safe
 
@@ -74,7 +74,7 @@ def planned(
         else "✓ Every gate lets it pass, now or in time."
     )
     lines = gate_lines(gates, diff=diff, whole=True)
-    then = f"Then: {steps_words(plan)}.\nPlan {short_digest_of(plan)}." if plan else ""
+    then = f"Then: {step_words.listed(plan)}.\nPlan {short_digest_of(plan)}." if plan else ""
     command = f"`/release {request.service} {request.version} {request.environment}` asks for it."
     parts = [f"{head}\n{verdict}", lines, then, command]
     shown = [part for part in parts if part]
@@ -181,7 +181,7 @@ def _plan_part(release: Release, plan: Plan) -> str:
     commit = (plan.commit or "unknown")[:12]
     command = undo_command(release) or "kubectl"
     return (
-        f"Plan {short_digest(release.digest or '')}: {steps_words(plan)}.\n"
+        f"Plan {short_digest(release.digest or '')}: {step_words.listed(plan)}.\n"
         f"Commit {commit}, image {safe(plan.image or 'unknown')}.\n"
         f"By hand, to go back: `{safe(command)}`"
     )
@@ -209,7 +209,7 @@ def approve_first(release: Release) -> Message:
         parts.append(blocks.section(gate_lines(release.gates, diff=release.diff, whole=True)))
     if plan:
         parts.append(
-            blocks.section(f"Plan {short_digest(release.digest or '')}: {steps_words(plan)}.")
+            blocks.section(f"Plan {short_digest(release.digest or '')}: {step_words.listed(plan)}.")
         )
     parts.append(
         blocks.actions([blocks.button("Approve", "release:approve", value, style="primary")])

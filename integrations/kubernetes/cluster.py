@@ -100,6 +100,8 @@ class KubernetesCluster:
         self, target: Target, slot: Slot, missing: list[str], owners: list[str]
     ) -> SlotFact:
         name = target.deployment(slot)
+        if target.one_copy and slot != "blue":
+            return SlotFact(slot=slot, exists=False)
         try:
             deployment, pods = await self._reader.with_pods(
                 target, name, self._deployment(target, slot), objects.match_labels
@@ -180,7 +182,8 @@ class KubernetesCluster:
                 raise
 
     async def _forbidden(self, target: Target) -> list[str]:
-        patched = dict.fromkeys((DEPLOYMENTS, SERVICES, way_of(target).kind))
+        moved = () if target.one_copy else (SERVICES, way_of(target).kind)
+        patched = dict.fromkeys((DEPLOYMENTS, *moved))
         needed = [("patch", kind) for kind in patched]
         if target.smoke_cronjob is not None:
             needed += [(verb, kind) for kind, verbs in SMOKE_RIGHTS.items() for verb in verbs]

@@ -151,7 +151,7 @@ def _objects(target: Target) -> list[tuple[Kind, str]]:
     way = way_of(target)
     deployments = [(DEPLOYMENTS, name) for name in target.deployments]
     pods = [(PODS, name) for name in target.deployments]
-    return [*deployments, *pods, (way.kind, way.name(target))]
+    return list(dict.fromkeys([*deployments, *pods, (way.kind, way.name(target))]))
 
 
 def _name(kind: Kind, item: Object) -> str:

@@ -23,6 +23,8 @@ LEAVE_ALONE = (
 def examined(space: Space, target: Target) -> list[Finding]:
     """Say what is wrong with one target; nothing where all is well."""
     subject = f"{target.service} in {target.environment}"
+    if _is_elsewhere(space, target):
+        return []
     said = [
         *_absent(space, target),
         *_deployments(space, target),
@@ -37,10 +39,19 @@ def examined(space: Space, target: Target) -> list[Finding]:
     ]
 
 
+def _is_elsewhere(space: Space, target: Target) -> bool:
+    """Tell whether a workflow serves something that is in no cluster."""
+    known = space.items.get(DEPLOYMENTS)
+    absent = known is not None and not any(name in known for name in target.deployments)
+    return target.may_be_elsewhere and absent
+
+
 def is_known(space: Space, target: Target) -> bool:
     """Tell whether all that the target needs could be read, what it is bound to as well."""
     if any(kind not in space.items for kind, _ in names(target)):
         return False
+    if _is_elsewhere(space, target):
+        return True
     way = way_of(target)
     item = space.find(way.kind, way.name(target))
     parents = way.parents(item, space.name) if item is not None else ()
@@ -50,12 +61,14 @@ def is_known(space: Space, target: Target) -> bool:
 def names(target: Target) -> Iterator[tuple[Kind, str]]:
     """List what the target needs, as kind and name."""
     way = way_of(target)
-    for name in target.deployments:
+    for name in dict.fromkeys(target.deployments):
         yield DEPLOYMENTS, name
-    for service in (target.live_service, *(target.slot_services or ()), target.preview):
+    # What has one copy need not have a Service: nothing is moved by it.
+    lives = () if target.one_copy else (target.live_service,)
+    for service in (*lives, *(target.slot_services or ()), target.preview):
         if service is not None:
             yield SERVICES, service
-    if way.kind != SERVICES:
+    if way.kind not in (SERVICES, DEPLOYMENTS):
         yield way.kind, way.name(target)
     if target.smoke_cronjob is not None:
         yield CRONJOBS, target.smoke_cronjob
@@ -77,6 +90,8 @@ def _deployments(space: Space, target: Target) -> Iterator[Said]:
             objects.container_index(item, target.container(slot))
         except PermanentError as error:
             yield f"{error}.", "Name it in kubernetes.container of the catalogue."
+        if target.one_copy:
+            return
         labels = item["spec"]["template"]["metadata"].get("labels") or {}
         if labels.get(target.slot_label) != slot:
             sentence = f"Deployment {name}: its pods carry no label {target.slot_label}: {slot}."

@@ -55,7 +55,7 @@ def test_how_the_work_went() -> None:
         lines.run_finished("deploy.yml", 4711, RUN, timedelta(seconds=190)),
         lines.run_finished("deploy.yml", 4711, RUN, None),
         lines.deployed("v2.1.0", "green"),
-        lines.pods_ready("v2.1.0", slot("green")),
+        lines.pods_ready("v2.1.0", slot("green"), "green"),
         lines.smoke_passed(42, 42, RUN),
         lines.smoke_passed(None, None, RUN),
         lines.shifted(10, "green", START, NOW),
@@ -79,17 +79,18 @@ def test_how_the_work_went() -> None:
 
 
 def test_what_went_wrong_and_back() -> None:
-    bad = release(State.ROLLED_BACK)
+    bad, plan = release(State.ROLLED_BACK), build_plan(REQUEST, rules(), facts())
+    assert plan
     assert [
         lines.blocked("config is 1.8.0 now, and this needs >=1.9."),
         lines.plan_changed("v2.1.0 is another commit now"),
         lines.ran_out(approval=True),
         lines.ran_out(approval=False),
-        lines.undoing("deploy.yml run 4711 failed.", moved=False),
-        lines.undoing("Green lost 2 of 3 pods.", moved=True),
+        lines.undoing("deploy.yml run 4711 failed.", plan, moved=False),
+        lines.undoing("Green lost 2 of 3 pods.", plan, moved=True),
         lines.traffic_back("blue", NOW, NOW, NOW - timedelta(seconds=0.4)),
         lines.traffic_back("blue", START - timedelta(days=1), NOW, None),
-        lines.old_slot_serves(slot("blue")),
+        lines.old_slot_serves(slot("blue"), "blue"),
         lines.slot_restored("green"),
         lines.held_back(bad, ["@ana", "@dan"]),
         lines.held_back(bad, []),

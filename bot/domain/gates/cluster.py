@@ -10,14 +10,18 @@ NAME = "cluster"
 POSITION = 80
 
 
-def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
+def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
     """Fail on missing objects, missing rights, split traffic or a live slot that isn't whole."""
     if isinstance(facts.cluster, Unknown):
         return unknown(NAME, facts.cluster)
     cluster = facts.cluster.value
+    by_workflow = rules.kind_for(request) == "workflow"
+    if by_workflow and not cluster.has_pods:
+        return passed(NAME, f"no Deployment here: {rules.deploy_workflow} does everything")
     if cluster.missing:
         return _no(f"There is no {', no '.join(cluster.missing)}.", "Create it, then press Retry.")
-    if cluster.forbidden:
+    # What a workflow does, it does by rights of its own.
+    if cluster.forbidden and not by_workflow:
         return failed(
             NAME,
             Reason.CLUSTER_FORBIDDEN,
@@ -26,7 +30,7 @@ def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult
         )
     if cluster.traffic.unfit:
         return _no(" ".join(cluster.traffic.unfit), "Mend that, then press Retry.")
-    return _traffic(cluster)
+    return _traffic(cluster, rules)
 
 
 def _rights(rules: Rules) -> str:
@@ -38,7 +42,7 @@ def _rights(rules: Rules) -> str:
     return " and ".join(files)
 
 
-def _traffic(cluster: ClusterFact) -> GateResult:
+def _traffic(cluster: ClusterFact, rules: Rules) -> GateResult:
     live = cluster.live
     if live is None:
         shares = ", ".join(
@@ -48,10 +52,11 @@ def _traffic(cluster: ClusterFact) -> GateResult:
             f"No slot has all the traffic: {shares or 'neither slot is selected'}.",
             "Give it to one slot by hand, then press Retry.",
         )
+    where = rules.target.where(live.slot)
     if live.ready == 0:
-        return _no(f"{live.slot} has the traffic and no ready pod.", "Mend that first, then Retry.")
+        return _no(f"{where} has the traffic and no ready pod.", "Mend that first, then Retry.")
     caution = f"; {cluster.cautions[0]}" if cluster.cautions else ""
-    return passed(NAME, f"{live.slot} is live with {live.ready} of {live.wanted} pods{caution}")
+    return passed(NAME, f"{where} is live with {live.ready} of {live.wanted} pods{caution}")
 
 
 def _no(sentence: str, next_step: str) -> GateResult:

@@ -61,6 +61,9 @@ async def watch_beside(work: Work) -> tuple[Failed | None, str]:
 
 async def _looked(work: Work) -> tuple[SlotFact, Outcome | None, Analysis]:
     """Look at traffic and pods; at the metrics only where those are well."""
+    if not work.plan.has_pods:
+        nothing = SlotFact(slot=work.step.slot, exists=False)
+        return nothing, None, await analysing.look(work)
     moved = await _somebody_moved_it(work)
     slot = await work.look_at(work.step.slot)
     stop = moved or _sick(work, slot)
@@ -84,7 +87,7 @@ def _sick(work: Work, slot: SlotFact) -> Outcome | None:
     if not slot.exists:
         return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
     if work.plan.image is not None and slot.image != work.plan.image:
-        return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
+        return Held(f"{work.where} runs {slot.image}, not {work.plan.image}.")
     return _crashing(work, slot) or _too_few(work, slot)
 
 
@@ -93,10 +96,10 @@ def _crashing(work: Work, slot: SlotFact) -> Failed | None:
         return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
     crashing = [t for t in slot.trouble if t.word not in MAY_PASS]
     if crashing:
-        return failing(slot.slot, crashing[0])
+        return failing(work.where, crashing[0])
     if work.progress.restarts is not None and slot.restarts > work.progress.restarts:
         more = count(slot.restarts - work.progress.restarts, "restart")
-        return Failed(Reason.PODS_CRASH, f"Pods on {slot.slot} crash: {more} since traffic came.")
+        return Failed(Reason.PODS_CRASH, f"Pods on {work.where} crash: {more} since traffic came.")
     return None
 
 
@@ -106,7 +109,7 @@ def _too_few(work: Work, slot: SlotFact) -> Outcome | None:
     short_since = work.progress.short_since
     gone = slot.ready == 0
     if gone or (short_since and work.now - short_since >= work.world.limits.unready):
-        return Failed(Reason.PODS_UNREADY, f"{slot.slot.capitalize()} has {lines.unready(slot)}.")
+        return Failed(Reason.PODS_UNREADY, f"{work.where.capitalize()} has {lines.unready(slot)}.")
     return Wait(
         work.now + work.world.limits.pod_poll,
         lines.ready(slot),

@@ -14,8 +14,11 @@ KIND = "dispatch"
 
 
 async def run(work: Work) -> Outcome:
-    """Start the workflow once, and wait for its success."""
+    """Start the workflow once, and wait for its success. On the way back: with what ran before."""
     workflow = work.step.workflow or ""
+    if not work.forward and work.plan.previous is None:
+        nothing = f"What ran before is not known, so {workflow} can't bring it back."
+        return Failed(Reason.NOTHING_TO_DO, nothing)
     ended = await finished_run(work, workflow)
     if not isinstance(ended, Run):
         return ended

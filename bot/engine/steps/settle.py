@@ -12,6 +12,8 @@ KIND = "settle"
 
 async def run(work: Work) -> Outcome:
     """Done where the slot has all the traffic; held where somebody moved it meanwhile."""
+    if not work.plan.has_pods:
+        return Done()
     traffic = await work.world.cluster.look_at_traffic(work.plan.target)
     if dict(traffic.weights) == shares(work.step.slot, 100):
         return Done()

@@ -73,7 +73,7 @@ async def _slot_not_ready(work: Work, seen: SlotFact | None) -> Outcome | None:
     if not work.forward:
         return _old_slot_gone(work, slot)
     if slot.trouble:
-        return failing(slot.slot, slot.trouble[0])
+        return failing(work.where, slot.trouble[0])
     live = await work.look_at(work.plan.live)
     needed = work.needed(live)
     if slot.ready >= needed:

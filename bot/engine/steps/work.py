@@ -55,6 +55,11 @@ class Work:
         """When the step began."""
         return self.progress.since or self.now
 
+    @property
+    def where(self) -> str:
+        """Name the step's slot for people."""
+        return self.plan.where(self.step.slot)
+
     def overdue(self) -> Failed | None:
         """Fail with `deadline` where the step has taken longer than the plan allows."""
         limit = timedelta(seconds=self.plan.timeout)
@@ -98,11 +103,18 @@ class Work:
             await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
             await intents.record(session, self.release.id, self.effect(name), result, self.now)
 
-    async def retract(self, name: str) -> None:
-        """Forget an intent of which it is certain that it had no effect."""
+    async def retract(self, name: str, *, unmoved: bool = False) -> None:
+        """Forget an intent of which it is certain that it had no effect.
+
+        `unmoved`: what `intend` noted as moved by it is forgotten too.
+        """
+        changed = self.release.progressed({"moved": False}) if unmoved else self.release
         async with self.world.store.write() as session:
             await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
             await intents.retract(session, self.release.id, self.effect(name))
+            if changed != self.release:
+                await advance(session, self.release, changed, self.now, due_at=self.now)
+        self.release = changed
 
     async def look_at(self, slot: Slot) -> SlotFact:
         """Read one slot from the cluster."""
@@ -147,6 +159,6 @@ REASONS = {
 """The cluster's words for pods that won't come right by waiting, and our reasons."""
 
 
-def failing(slot: str, trouble: PodTrouble) -> Failed:
+def failing(where: str, trouble: PodTrouble) -> Failed:
     """Fail because of a pod."""
-    return Failed(REASONS.get(trouble.word, Reason.PODS_UNREADY), lines.pod_trouble(slot, trouble))
+    return Failed(REASONS.get(trouble.word, Reason.PODS_UNREADY), lines.pod_trouble(where, trouble))

@@ -11,11 +11,17 @@ from integrations.kubernetes.traffic.gateway import Gateway
 from integrations.kubernetes.traffic.istio import Istio
 from integrations.kubernetes.traffic.service import Selector
 from integrations.kubernetes.traffic.way import Move, Way
+from integrations.kubernetes.traffic.whole import Whole
 
 __all__ = ["WAYS", "Move", "Way", "way_of"]
 
-WAYS: Mapping[str, Way] = {"service": Selector(), "gateway": Gateway(), "istio": Istio()}
-"""Each way by the catalogue's word for it (`strategy.traffic`)."""
+WAYS: Mapping[str, Way] = {
+    "service": Selector(),
+    "gateway": Gateway(),
+    "istio": Istio(),
+    "whole": Whole(),
+}
+"""Each way by the catalogue's word for it (`strategy.traffic`); `whole` follows from one copy."""
 
 
 def way_of(target: Target) -> Way:

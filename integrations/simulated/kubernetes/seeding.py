@@ -57,10 +57,22 @@ def seed_blue_green(  # noqa: PLR0913 - a service has these parts
         cluster.create(istio.KIND, namespace, istio.virtual_service(service, live))
 
 
+def seed_one(cluster: Cluster, namespace: str, service: str, image: str, replicas: int = 3) -> None:
+    """Make the one Deployment of a service that has no slots; all ready, for long."""
+    made = _deployment(service, service, None, image, replicas, None)
+    cluster.create("deployments", namespace, made)
+    cluster.age(namespace, service, LONG_AGO)
+
+
+def deployment_of(service: str, slot: str, image: str, replicas: int = 3) -> Object:
+    """Make a slot's Deployment as it was seeded, for whoever creates it anew."""
+    return _deployment(f"{service}-{slot}", service, slot, image, replicas, None)
+
+
 def _deployment(
-    name: str, service: str, slot: str, image: str, replicas: int, version: str | None
+    name: str, service: str, slot: str | None, image: str, replicas: int, version: str | None
 ) -> Object:
-    labels = {"app": service, "slot": slot}
+    labels = {"app": service} | ({"slot": slot} if slot else {})
     marked = labels | ({VERSION_LABEL: version} if version else {})
     return {
         "apiVersion": "apps/v1",
