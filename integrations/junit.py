@@ -10,24 +10,24 @@ from xml.etree.ElementTree import Element
 from junitparser.junitparser import Error, Failure, Skipped
 from junitparser.xunit2 import JUnitXml, TestCase
 
-from bot.domain.evidence import Tested
+from bot.domain.evidence import CaseCounts
 
 ROOTS = ("testsuites", "testsuite")
 
 
-def tested(root: Element) -> Tested:
+def counted(root: Element) -> CaseCounts:
     """Count every case, in suites however nested. Raises JUnitXmlError for another root."""
     cases = added(_of_case(case) for case in _cases(root))
     return cases.model_copy(update={"unlisted": _unlisted(root)})
 
 
-def added(counts: Iterable[Tested]) -> Tested:
+def added(counts: Iterable[CaseCounts]) -> CaseCounts:
     """Add counts up."""
-    sums = dict.fromkeys(Tested.model_fields, 0)
+    sums = dict.fromkeys(CaseCounts.model_fields, 0)
     for one in counts:
         for name in sums:
             sums[name] += getattr(one, name)
-    return Tested(**sums)
+    return CaseCounts(**sums)
 
 
 def _cases(root: Element) -> Iterator[TestCase]:
@@ -39,13 +39,13 @@ def _cases(root: Element) -> Iterator[TestCase]:
         yield from suite  # type: ignore[misc]
 
 
-def _of_case(case: TestCase) -> Tested:
+def _of_case(case: TestCase) -> CaseCounts:
     results = case.result
     broken = any(isinstance(result, Error) for result in results)
     bad = broken or any(isinstance(result, Failure) for result in results)
     skipped = not bad and any(isinstance(result, Skipped) for result in results)
     good = not bad and not skipped
-    return Tested(
+    return CaseCounts(
         run=1,
         passed=int(good),
         failed=int(bad),

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from bot.domain.masking import visible
 from bot.domain.runs import TestCounts
 from bot.domain.severities import Severity
 from bot.domain.value import Value, canonical, digest
@@ -53,8 +54,7 @@ _TESTS = frozenset({Kind.UNIT, Kind.INTEGRATION, Kind.E2E, Kind.PERFORMANCE})
 
 KINDS: Mapping[Format, frozenset[Kind]] = {
     Format.SARIF: _CODE,
-    # Trivy also looks for secrets and at configuration, in images and in file trees.
-    Format.TRIVY: _PACKAGES | {Kind.SECRETS, Kind.SAST},
+    Format.TRIVY: _PACKAGES | {Kind.SECRETS},
     Format.GRYPE: _PACKAGES,
     Format.TRUFFLEHOG: frozenset({Kind.SECRETS}),
     Format.GITLEAKS: frozenset({Kind.SECRETS}),
@@ -102,10 +102,10 @@ class Finding(Value):
 
 def fingerprint(*marks: str) -> str:
     """Make a fingerprint of what stays: rule, path or package. Lines and versions move."""
-    return digest(canonical(list(marks)))[:32]
+    return digest(canonical([visible(mark) for mark in marks]))[:32]
 
 
-class Tested(TestCounts):
+class CaseCounts(TestCounts):
     """Counts of test cases. run = passed + failed + skipped."""
 
     errors: int = 0
@@ -173,7 +173,7 @@ class Report(Value):
     findings: tuple[Finding, ...] = ()
     suppressed: int = 0
     """Findings that somebody has dismissed, in the tool's own way. They are not in `findings`."""
-    tests: Tested | None = None
+    tests: CaseCounts | None = None
     measures: tuple[Measure, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     checks: Checks | None = None
@@ -197,7 +197,7 @@ class Report(Value):
         )
 
 
-def _all_well(tests: Tested) -> bool:
+def _all_well(tests: CaseCounts) -> bool:
     return tests.run > 0 and not tests.failed and not tests.unlisted
 
 

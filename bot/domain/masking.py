@@ -103,7 +103,9 @@ def one_line(text: str, width: int) -> str:
         # Half a secret no longer looks like one: the word that the cut goes through goes whole.
         looked_at = looked_at[: -len(re.split(r"\s", looked_at)[-1]) or None]
     line = " ".join(masked(looked_at).split())
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    if len(line) <= width and len(text) <= most:
+        return line
+    return f"{line[: width - 1]}…"
 
 
 def _drawn_by_lot(run: str) -> bool:

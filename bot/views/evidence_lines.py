@@ -4,12 +4,12 @@ from typing import Any
 
 from bot.domain.evidence import (
     KINDS,
+    CaseCounts,
     Checks,
     Finding,
     Format,
     Kind,
     Report,
-    Tested,
     by_their_words,
     frameworks,
 )
@@ -68,7 +68,7 @@ def _counts(report: Report) -> str:
     return f"Findings: {', '.join([*found, *suppressed])}."
 
 
-def _tests(tests: Tested) -> str:
+def _tests(tests: CaseCounts) -> str:
     parts = [f"{tests.passed} passed", f"{tests.failed} failed", f"{tests.skipped} skipped"]
     if tests.flaky:
         parts.append(f"{tests.flaky} flaky")
@@ -107,7 +107,8 @@ def _worst(findings: tuple[Finding, ...]) -> list[str]:
 def _line(one: Finding) -> str:
     place = f"{one.package} {one.version}".strip() or one.path
     line = f":{one.line}" if one.line and not one.package else ""
-    return f"  {one.severity:8} {one.rule} · {place}{line} · {one.title}"
+    parts = (one.rule, f"{place}{line}", one.title)
+    return f"  {one.severity:8} {' · '.join(part for part in parts if part)}"
 
 
 def wrong_kind(report: Report, kind: Kind, fitting: frozenset[Kind]) -> str:

@@ -7,7 +7,7 @@ kept.
 from bot.domain.evidence import Format, Report
 from integrations.evidence.parts import moment
 from integrations.evidence.reading import Content
-from integrations.junit import ROOTS, tested
+from integrations.junit import ROOTS, counted
 
 FORMAT = Format.JUNIT
 
@@ -27,5 +27,5 @@ def read(content: Content) -> Report:
         format=FORMAT,
         tool="JUnit",
         written_at=moment(root.get("timestamp") or first),
-        tests=tested(root),
+        tests=counted(root),
     )

@@ -59,7 +59,7 @@ def read(content: Content) -> Report:
     error = _error(content)
     if error is not None:
         said = one_line(f"{error['code']}: {error['summary']}", 120)
-        unreadable(f"npm audit failed, so there is no report: {said}")
+        unreadable(f"npm audit failed ({said}), so there is no report.")
     if content.has("advisories"):
         old = shaped(_Version1, content.data, "npm audit")
         found = gathered(map(_of_advisory, old.advisories.values()))

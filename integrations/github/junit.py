@@ -11,7 +11,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 from junitparser.junitparser import JUnitXmlError
 
-from bot.domain.evidence import Tested
+from bot.domain.evidence import CaseCounts
 from bot.domain.runs import TestCounts
 from bot.errors import PermanentError
 from integrations import junit
@@ -35,7 +35,7 @@ def count(packed: bytes) -> TestCounts | None:
         raise PermanentError(f"the junit artifact is no good zip: {error}") from error
     if not texts:
         return None
-    whole = junit.added(_tested(text) for text in texts)
+    whole = junit.added(_counted(text) for text in texts)
     return TestCounts.model_validate(whole.model_dump())
 
 
@@ -48,9 +48,9 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return text
 
 
-def _tested(text: bytes) -> Tested:
+def _counted(text: bytes) -> CaseCounts:
     try:
-        return junit.tested(fromstring(text, forbid_dtd=True))
+        return junit.counted(fromstring(text, forbid_dtd=True))
     except (ParseError, DefusedXmlException, JUnitXmlError, ValueError, LookupError) as error:
         raise PermanentError(f"the junit report can't be read: {error}") from error
     except RecursionError as error:

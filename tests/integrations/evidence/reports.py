@@ -21,13 +21,13 @@ def sarif(*results: dict[str, Any], tool: str = "CodeQL", **run: Any) -> dict[st
     return {"version": "2.1.0", "runs": [ran]}
 
 
-def result(rule: str = "bare", **more: Any) -> dict[str, Any]:
+def result(rule: str = "bare", /, **more: Any) -> dict[str, Any]:
     place = {"artifactLocation": {"uri": "src/a.py"}, "region": {"startLine": 7}}
     made = {"ruleId": rule, "message": {"text": f"About {rule}"}}
     return made | {"locations": [{"physicalLocation": place}]} | more
 
 
-TRIVY = {
+TRIVY: dict[str, Any] = {
     "SchemaVersion": 2,
     "Trivy": {"Version": "0.69.1"},
     "CreatedAt": "2026-02-24T07:07:53.487381123Z",
@@ -65,7 +65,7 @@ TRIVY = {
     ],
 }
 
-GRYPE = {
+GRYPE: dict[str, Any] = {
     "matches": [
         {
             "vulnerability": {"id": f"CVE-2026-{n}", "severity": severity},
@@ -82,7 +82,7 @@ GRYPE = {
     "descriptor": {"name": "grype", "version": "0.94.0", "timestamp": "2026-03-01T10:00:00Z"},
 }
 
-GITLEAKS = [
+GITLEAKS: list[dict[str, Any]] = [
     {
         "RuleID": "aws-access-token",
         "Description": "AWS",
@@ -97,7 +97,7 @@ GITLEAKS = [
     }
 ]
 
-TRUFFLEHOG = [
+TRUFFLEHOG: list[dict[str, Any]] = [
     {
         "SourceMetadata": {"Data": {"Git": {"commit": "77b2", "file": "keys", "line": line}}},
         "DetectorName": "URI",
@@ -111,7 +111,7 @@ TRUFFLEHOG = [
     for line, verified, error in ((1, True, ""), (2, False, ""), (3, False, "no such host"))
 ]
 
-ZAP = {
+ZAP: dict[str, Any] = {
     "@programName": "ZAP",
     "@version": "2.16.0",
     "@generated": "Wed, 8 Jul 2026 17:59:27",
@@ -155,7 +155,7 @@ ZAP_XML = f"""<?xml version="1.0"?>
   <site name="https://other.example.com"><alerts></alerts></site>
 </OWASPZAPReport>"""
 
-PIP_AUDIT = {
+PIP_AUDIT: dict[str, Any] = {
     "dependencies": [
         {"name": "idna", "version": "3.4", "vulns": []},
         {
@@ -171,7 +171,7 @@ PIP_AUDIT = {
     "fixes": [],
 }
 
-NPM_AUDIT = {
+NPM_AUDIT: dict[str, Any] = {
     "auditReportVersion": 2,
     "vulnerabilities": {
         "debug": {
@@ -185,7 +185,7 @@ NPM_AUDIT = {
     "metadata": {"vulnerabilities": {"total": 99}},
 }
 
-NPM_AUDIT_1 = {
+NPM_AUDIT_1: dict[str, Any] = {
     "advisories": {
         "118": {
             "id": 118,
@@ -198,7 +198,7 @@ NPM_AUDIT_1 = {
     "metadata": {"vulnerabilities": {"high": 1}},
 }
 
-DEPENDABOT = [
+DEPENDABOT: list[dict[str, Any]] = [
     {
         "number": number,
         "state": state,
@@ -230,7 +230,7 @@ JUNIT = """<?xml version="1.0" encoding="UTF-8"?>
   </testsuite>
 </testsuites>"""
 
-K6_HANDLED = {
+K6_HANDLED: dict[str, Any] = {
     "metrics": {
         "http_req_duration": {
             "type": "trend",
@@ -250,7 +250,7 @@ K6_HANDLED = {
     "setup_data": {"token": SECRET},
 }
 
-K6_EXPORTED = {
+K6_EXPORTED: dict[str, Any] = {
     "metrics": {
         "http_req_duration": {
             "avg": 1.5,
@@ -267,7 +267,7 @@ K6_EXPORTED = {
     },
 }
 
-COMPLIANCE = {
+COMPLIANCE: dict[str, Any] = {
     "schema": "release-bot/compliance/v1",
     "tool": {"name": "GRC", "version": "4"},
     "assessed_at": "2026-03-01T09:00:00Z",
