@@ -24,6 +24,10 @@ LARGEST = 20 * 2**20
 DEEPEST = 100
 """Objects, lists or elements inside of one another. Real reports have fewer than twenty."""
 
+MOST_PARTS = 3_000_000
+"""Values, or elements. Each takes far more memory than the three bytes that it may take in a file;
+in real reports of 20 MB there are a third as many."""
+
 MOST_DIGITS = 25
 """Of a whole number."""
 
@@ -79,6 +83,8 @@ def content_of(raw: bytes) -> Content:
         )
     text = _text(raw)
     start = text.lstrip()[:1]
+    if sum(map(text.count, "<" if start == "<" else ",[{")) > MOST_PARTS:
+        too_large(f"The report has more than {MOST_PARTS:,} parts. Split it.")
     if start == "<":
         return Content(root=_xml(raw))
     if not start:
@@ -95,7 +101,7 @@ def _text(raw: bytes) -> str:
         return raw.decode(code)
     except UnicodeDecodeError:
         if raw.lstrip()[:1] == b"<":
-            return raw[:4096].decode("latin-1")  # XML names its own encoding; its parser knows it.
+            return raw.decode("latin-1")  # XML names its own encoding; its parser knows it.
     unreadable("The file is no text in UTF-8 or UTF-16.")
 
 

@@ -28,6 +28,8 @@ TYPED = '<!DOCTYPE html><html lang="en"></html>'
         (b"[" * 200_000 + b"]" * 200_000, "evidence_too_large", "nested more than 100 deep"),
         (b'{"a":' * 150 + b"1" + b"}" * 150, "evidence_too_large", "nested more than 100 deep"),
         (b"<testsuite>" * 101 + b"</testsuite>" * 101, "evidence_too_large", "more than 100 deep"),
+        (b"[" + b"{}," * 3_000_001 + b"{}]", "evidence_too_large", "more than 3,000,000 parts"),
+        (b"<a>" + b"<b/>" * 3_000_000, "evidence_too_large", "more than 3,000,000 parts"),
         (b"<a>" * 1_000_000, "evidence_too_large", "nested more than 100 deep"),
         (BOMB.encode(), "evidence_unreadable", "declares entities or a document type"),
         (OUTSIDE.encode(), "evidence_unreadable", "declares entities or a document type"),
