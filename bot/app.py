@@ -39,7 +39,7 @@ from bot.store.migrate import migrate
 from bot.store.session import Store
 from bot.store.wakeups import Wakeups
 from commands._router import Router
-from integrations import catalog_file
+from integrations import catalog_file, evidence
 from integrations.clock import ServerClock, SystemClock
 from integrations.events import HttpSinks
 from integrations.github import Credentials, GitHubHost, webhook_route
@@ -357,6 +357,7 @@ host_time = SystemClock().now
 
 CatalogError = catalog_file.CatalogError
 catalog_schema = catalog_file.json_schema
+LARGEST_REPORT, read_report = evidence.LARGEST, evidence.read
 
 
 async def _kept_up(loop: Callable[[], Awaitable[None]]) -> None:

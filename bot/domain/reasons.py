@@ -82,5 +82,12 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     NOT_SET_UP = "not_set_up"
     BUG = "bug"
+    # Refusals of a report.
+    EVIDENCE_EMPTY = "evidence_empty"
+    EVIDENCE_MISLABELLED = "evidence_mislabelled"
+    EVIDENCE_TOO_LARGE = "evidence_too_large"
+    EVIDENCE_UNKNOWN_FORMAT = "evidence_unknown_format"
+    EVIDENCE_UNREADABLE = "evidence_unreadable"
+    EVIDENCE_WRONG_KIND = "evidence_wrong_kind"
     # Endings that went well.
     DONE = "done"

@@ -9,11 +9,12 @@ import zlib
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
-from junitparser import JUnitXml, TestCase, TestSuite
-from junitparser.junitparser import Error, Failure, JUnitXmlError, Skipped
+from junitparser.junitparser import JUnitXmlError
 
+from bot.domain.evidence import CaseCounts
 from bot.domain.runs import TestCounts
 from bot.errors import PermanentError
+from integrations import junit
 
 LARGEST = 20 * 2**20
 """Bytes of an artifact, packed or unpacked, that are read at the most."""
@@ -34,7 +35,8 @@ def count(packed: bytes) -> TestCounts | None:
         raise PermanentError(f"the junit artifact is no good zip: {error}") from error
     if not texts:
         return None
-    return _add([_count_text(text) for text in texts])
+    whole = junit.added(_counted(text) for text in texts)
+    return TestCounts.model_validate(whole.model_dump())
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -46,28 +48,10 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return text
 
 
-def _count_text(text: bytes) -> TestCounts:
+def _counted(text: bytes) -> CaseCounts:
     try:
-        fromstring(text, forbid_dtd=True)
-        report = JUnitXml.fromstring(text)
-    except (ParseError, DefusedXmlException, JUnitXmlError, ValueError) as error:
+        return junit.counted(fromstring(text, forbid_dtd=True))
+    except (ParseError, DefusedXmlException, JUnitXmlError, ValueError, LookupError) as error:
         raise PermanentError(f"the junit report can't be read: {error}") from error
-    suites = [report] if isinstance(report, TestSuite) else list(report)
-    # Iterating over a suite gives the cases of the suites inside it too.
-    return _add([_of_case(case) for suite in suites for case in suite])
-
-
-def _of_case(case: TestCase) -> TestCounts:
-    bad = any(isinstance(result, Failure | Error) for result in case.result)
-    skipped = not bad and any(isinstance(result, Skipped) for result in case.result)
-    good = not bad and not skipped
-    return TestCounts(run=1, passed=int(good), failed=int(bad), skipped=int(skipped))
-
-
-def _add(counts: list[TestCounts]) -> TestCounts:
-    return TestCounts(
-        run=sum(c.run for c in counts),
-        passed=sum(c.passed for c in counts),
-        failed=sum(c.failed for c in counts),
-        skipped=sum(c.skipped for c in counts),
-    )
+    except RecursionError as error:
+        raise PermanentError("the junit report is nested too deep") from error
