@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.domain.catalog import Slot, StrategyKind
+from bot.domain.catalog import Slot
+from bot.domain.policies import StrategyKind
 from bot.domain.smoke import CheckList
 from bot.domain.targets import Target
 from bot.domain.value import Value, canonical, digest, unused

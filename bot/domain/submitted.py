@@ -44,6 +44,8 @@ class Submitted(Value):
     complete: bool = True
     clean: bool
     counts: Mapping[Severity, int] = {}
+    by_rule: Mapping[str, Mapping[Severity, int]] = {}
+    """Findings of the rules that the policy's waivers name, by rule; of no others."""
     new: Mapping[Severity, int] | None = None
     """Findings that the live version's report of this kind and tool does not have, by severity;
     None where there is no such report to compare with."""
