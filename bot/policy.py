@@ -4,15 +4,13 @@ Used by the command line. Reads the catalogue and, for `test`, a file of cases; 
 """
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from bot.app import CatalogError, load_catalog, read_yaml
+from bot.app import CatalogError, host_time, load_catalog, read_mapping
 from bot.domain.applying import applied
 from bot.domain.catalog import Catalog
 from bot.domain.permissions import permissions
@@ -93,8 +91,8 @@ def rights(
         typer.echo(policy_lines.rights(table))
 
 
-@cli.command()
-def test(
+@cli.command("test")
+def try_cases(
     file: Annotated[Path, typer.Argument(help="YAML with `cases`; docs/policy.md.")],
     *,
     catalog: CatalogOption = None,
@@ -113,7 +111,7 @@ def test(
         if wrong:
             raise _stopped(f"{file}: {case.name}: there is no gate {wrong[0]}.")
         case_there = case.model_copy(update={"environment": name})
-        answers.extend(tried(case_there, found, datetime.now(UTC)))
+        answers.extend(tried(case_there, found, host_time()))
     if as_json:
         typer.echo(json.dumps([_data(answer) for answer in answers], indent=2))
     else:
@@ -126,9 +124,8 @@ def _data(answer: Answer) -> dict[str, Any]:
 
 
 def _cases(file: Path) -> Cases:
-    read: Callable[[Path], Any] = read_yaml
     try:
-        return Cases.model_validate(read(file))
+        return Cases.model_validate(read_mapping(file))
     except CatalogError as error:
         raise _stopped(str(error)) from error
     except ValidationError as error:

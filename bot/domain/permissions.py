@@ -1,6 +1,6 @@
 """Every verb and the right that it takes, in one table. Pure.
 
-Printed by `release-bot policy rights`; a test holds it against the verbs and buttons that there are.
+Printed by `release-bot policy rights`; a test holds it against the verbs and buttons.
 Whether a person has a role is `engine.people`'s to say.
 """
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from bot.domain.catalog import Catalog
 from bot.domain.durations import Duration
 from bot.domain.entry import Entry
-from bot.domain.evidence import ControlStatus, Format, Framework, Kind, Tested
+from bot.domain.evidence import CaseCounts, ControlStatus, Format, Framework, Kind
 from bot.domain.facts import (
     CheckRun,
     ClusterFact,
@@ -171,9 +171,7 @@ def _cluster(rules: Rules) -> ClusterFact:
 def _dependencies(case: Case, rules: Rules) -> tuple[Known[Running] | Unknown, ...]:
     """What a case does not name runs in a version that fits; which one that is nobody asks."""
     return tuple(
-        Known(
-            value=Running(service=name, version=case.dependencies[name], deployed=True)
-        )
+        Known(value=Running(service=name, version=case.dependencies[name], deployed=True))
         for name in rules.depends_on
         if name in case.dependencies
     )
@@ -199,7 +197,7 @@ def _evidence(case: Case, rules: Rules, at: datetime) -> tuple[Submitted, ...]:
     if reports is None:
         clean = dict.fromkeys(rules.evidence.frameworks, "COMPLIANT")
         reports = tuple(
-            EvidenceCase(kind=kind, frameworks=clean if kind is Kind.COMPLIANCE else {})  # type: ignore[arg-type]
+            EvidenceCase(kind=kind, frameworks=clean if kind is Kind.COMPLIANCE else {})
             for kind in rules.evidence.required
         )
     return tuple(_submitted(case, one, number, at) for number, one in enumerate(reports, 1))
@@ -211,7 +209,9 @@ TESTED = (Kind.UNIT, Kind.INTEGRATION, Kind.E2E)
 def _submitted(case: Case, one: EvidenceCase, number: int, at: datetime) -> Submitted:
     tests = None
     if one.kind in TESTED:
-        tests = Tested(run=one.passed + one.failed, passed=one.passed, failed=one.failed, skipped=0)
+        tests = CaseCounts(
+            run=one.passed + one.failed, passed=one.passed, failed=one.failed, skipped=0
+        )
     return Submitted(
         id=number,
         service=case.service,

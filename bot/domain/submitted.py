@@ -7,7 +7,7 @@ plan's facts need not read single findings.
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot.domain.evidence import ControlStatus, Format, Framework, Kind, Tested
+from bot.domain.evidence import CaseCounts, ControlStatus, Format, Framework, Kind
 from bot.domain.severities import Severity
 from bot.domain.value import Value
 
@@ -50,7 +50,7 @@ class Submitted(Value):
     """Findings that the live version's report of this kind and tool does not have, by severity;
     None where there is no such report to compare with."""
     gone: int | None = None
-    tests: Tested | None = None
+    tests: CaseCounts | None = None
     thresholds_failed: int = 0
     measures: Mapping[str, float] = {}
     frameworks: Mapping[Framework, ControlStatus] = {}

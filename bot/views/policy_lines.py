@@ -1,4 +1,4 @@
-"""What `release-bot policy` prints: rules with who says so, the table of rights, tried cases. Pure."""
+"""What `release-bot policy` prints: rules and who says so, rights, tried cases. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
