@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from bot import analysis, evidence, logs
+from bot import analysis, evidence, logs, policy
 from bot import demo as demo_
 from bot.app import App, CatalogError, catalog_schema, load_catalog
 from bot.domain.audit import verify as verify_chain
@@ -40,6 +40,7 @@ cli.add_typer(audit_cli, name="audit")
 events_cli = typer.Typer(no_args_is_help=True, help="See what became of events; send one again.")
 cli.add_typer(events_cli, name="events")
 cli.add_typer(analysis.cli, name="analysis")
+cli.add_typer(policy.cli, name="policy")
 cli.add_typer(evidence.cli, name="evidence")
 
 FileArgument = Annotated[

@@ -356,7 +356,7 @@ host_time = SystemClock().now
 """The host's time, for what runs beside the app: the demo's simulated systems."""
 
 CatalogError = catalog_file.CatalogError
-catalog_schema = catalog_file.json_schema
+catalog_schema, read_mapping = catalog_file.json_schema, catalog_file.read_mapping
 LARGEST_REPORT, read_report = evidence.LARGEST, evidence.read
 
 

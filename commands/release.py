@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from bot.domain.catalog import StrategyKind
+from bot.domain.policies import StrategyKind
 from bot.domain.reasons import Reason
 from bot.domain.requests import PlanRequest, ReleaseRequest
 from bot.domain.strategies import steps_for

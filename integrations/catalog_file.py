@@ -291,6 +291,18 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read another file of the catalogue's kind as plain data, with the same limits.
+
+    Raises CatalogError with everything that is wrong.
+    """
+    reader = _Reader()
+    raw = reader.read(read_text(path))
+    if reader.problems:
+        raise CatalogError(path.name, reader.problems)
+    return raw
+
+
 def read_text(path: Path) -> str:
     """Read the file. Raises CatalogError where it can't be read or is not UTF-8."""
     try:

@@ -8,19 +8,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bot.domain.durations import Duration
+from bot.domain.entry import Entry
 from bot.domain.environments import Ephemeral, Reports
-from bot.domain.indicators import Doubt, Watching
+from bot.domain.indicators import Watching
 from bot.domain.patterns import ImagePattern, ServicePattern, SlotPattern, TagPattern
+from bot.domain.policies import Approvals, Policy, StrategyKind
 from bot.domain.sinks import Events
-from bot.domain.smoke import HostPattern, Smoke
-from bot.domain.value import Value, canonical, digest
+from bot.domain.smoke import Smoke
+from bot.domain.value import canonical, digest
 from bot.domain.versions import Constraint
 
 Slot = Literal["blue", "green"]
-StrategyKind = Literal["blue-green", "canary", "rolling", "workflow"]
 Traffic = Literal["service", "gateway", "istio"]
 
 IN_PLACE: tuple[StrategyKind, ...] = ("rolling", "workflow")
@@ -33,12 +34,6 @@ SPECIAL_RIGHTS = ("requester", "owners", "everyone")
 def other_slot(slot: Slot) -> Slot:
     """Name the slot that the given one is not."""
     return "green" if slot == "blue" else "blue"
-
-
-class Entry(Value):
-    """A part of the catalogue that people write: a key that isn't known is an error."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Slack(Entry):
@@ -63,15 +58,6 @@ class Group(Entry):
     channel: str | None = None
 
 
-class Approvals(Entry):
-    """How many people must say yes, from which roles, and for how long their time lasts."""
-
-    count: int = Field(default=1, ge=0, le=20)
-    roles: tuple[str, ...] = Field(default=(), alias="from")
-    not_the_requester: bool = True
-    expires: Duration = timedelta(hours=8)
-
-
 class Rights(Entry):
     """Which roles may do what in an environment. `reject` and `adopt` ask for `approve`."""
 
@@ -79,30 +65,6 @@ class Rights(Entry):
     approve: tuple[str, ...] = ()
     cancel: tuple[str, ...] = ("requester", "owners")
     rollback: tuple[str, ...] = ("owners",)
-
-
-class ScanThresholds(Entry):
-    """How many open findings of each severity a commit may have; None is no limit."""
-
-    critical: int | None = Field(default=0, ge=0)
-    high: int | None = Field(default=0, ge=0)
-    medium: int | None = Field(default=None, ge=0)
-    low: int | None = Field(default=None, ge=0)
-    not_enabled: Literal["refuse", "allow"] = "refuse"
-
-
-class Policy(Entry):
-    """What releases must satisfy, beyond their environment's own settings.
-
-    `analysis`: what happens where the metrics give no plain yes, and how a pause ends.
-    `strategies`: those that a release may ask for by `--strategy`; left out: each of them.
-    `smoke_hosts`: the hosts that smoke tests by HTTP may ask; none, unless named.
-    """
-
-    scans: ScanThresholds = ScanThresholds()
-    analysis: Doubt = Doubt()
-    strategies: tuple[StrategyKind, ...] | None = None
-    smoke_hosts: tuple[HostPattern, ...] = ()
 
 
 class Environment(Entry):
@@ -182,6 +144,8 @@ class Service(Entry):
     """One service: who owns it, where its code is, what it needs, how it is delivered."""
 
     tier: str
+    policy: str | None = None
+    """A policy of its own, which stands above its environment's and its tier's."""
     owners: Group = Group()
     repository: str = Field(pattern=r"^[^/\s]+/[^/\s]+$")
     path: str | None = None
@@ -237,6 +201,8 @@ class Catalog(Entry):
     tiers: tuple[str, ...]
     environments: Mapping[str, Environment]
     policies: Mapping[str, Policy] = {"default": Policy()}
+    tier_policies: Mapping[str, str] = {}
+    """Tiers that have a policy of their own: it stands above the environment's."""
     services: Mapping[str, Service]
     events: Events = Events()
     ephemeral: Ephemeral | None = None

@@ -6,6 +6,7 @@ Called by `integrations.catalog_file` once the models of `catalog` hold.
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+from bot.domain.applying import effective, layers
 from bot.domain.catalog import SPECIAL_RIGHTS, Catalog
 from bot.domain.environments import wrong_names
 from bot.domain.rules import runs_in
@@ -26,6 +27,7 @@ def check(catalog: Catalog) -> list[Problem]:
     return [
         *_check_environments(catalog),
         *_check_groups(catalog),
+        *_check_policies(catalog),
         *(p for name in catalog.services for p in _check_service(catalog, name)),
         *_check_cycles(catalog),
         *_check_passing(catalog),
@@ -93,6 +95,8 @@ def _check_groups(catalog: Catalog) -> Iterable[Problem]:
 def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
     service = catalog.services[name]
     path = ("services", name)
+    if service.policy is not None and service.policy not in catalog.policies:
+        yield Problem(path=(*path, "policy"), message=f"there is no policy {service.policy}")
     if service.tier not in catalog.tiers:
         yield Problem(path=(*path, "tier"), message=f"there is no tier {service.tier}")
     yield from _check_smoke(catalog, name)
@@ -101,6 +105,33 @@ def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
             yield Problem(path=(*path, "environments"), message=f"there is no environment {env}")
     for needed in service.depends_on:
         yield from _check_dependency(catalog, name, needed)
+
+
+def _policies_known(catalog: Catalog, service: str, environment: str) -> bool:
+    """Whether what applies can be told: a name that is wrong has a problem of its own."""
+    named = {layer.policy for layer in layers(catalog, service, environment)}
+    return named <= set(catalog.policies)
+
+
+def _check_policies(catalog: Catalog) -> Iterable[Problem]:
+    for tier, policy in catalog.tier_policies.items():
+        path = ("tier_policies", tier)
+        if tier not in catalog.tiers:
+            yield Problem(path=path, message=f"there is no tier {tier}")
+        if policy not in catalog.policies:
+            yield Problem(path=path, message=f"there is no policy {policy}")
+    for name, entry in catalog.policies.items():
+        roles = entry.approvals.roles if entry.approvals else ()
+        for role in roles:
+            if role not in catalog.roles and role not in SPECIAL_RIGHTS:
+                where = ("policies", name, "approvals", "from")
+                yield Problem(path=where, message=f"there is no role {role}")
+        seen: set[str] = set()
+        for at, waiver in enumerate(entry.waivers or ()):
+            if waiver.id in seen:
+                twice = ("policies", name, "waivers", at, "id")
+                yield Problem(path=twice, message=f"there are two waivers {waiver.id}")
+            seen.add(waiver.id)
 
 
 def _check_smoke(catalog: Catalog, name: str) -> Iterable[Problem]:
@@ -113,14 +144,14 @@ def _check_smoke(catalog: Catalog, name: str) -> Iterable[Problem]:
         message = "smoke by cronjob or http finds the idle slot by kubernetes.preview: name it"
         yield Problem(path=path, message=message)
     for env, entry in catalog.environments.items():
-        policy = catalog.policies.get(entry.policy)
-        if policy is None or not runs_in(service, env):
+        if not runs_in(service, env) or not _policies_known(catalog, name, env):
             continue
+        hosts = effective(catalog, name, env).smoke_hosts
         for number, check in enumerate(smoke.http or ()):
             for slot in ("blue", "green"):
                 names = {"service": name, "namespace": entry.namespace, "slot": slot}
                 host = host_of(filled_url(check.url, **names))
-                if host is None or not is_allowed(host, policy.smoke_hosts):
+                if host is None or not is_allowed(host, hosts):
                     where = f"policies.{entry.policy}.smoke_hosts, which {env} goes by"
                     message = f"{host or 'its host'} is not in {where}"
                     yield Problem(path=(*path, "http", number, "url"), message=message)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from bot.domain.catalog import Slot
+from bot.domain.submitted import Submitted
 from bot.domain.value import Value
 
 T = TypeVar("T")
@@ -224,3 +225,5 @@ class Facts(Value):
     """Id of another release that is under way for this target."""
     rates: Mapping[str, Rate] = {}
     """The service's traffic lately, by indicator; what can't be told is left out."""
+    evidence: Known[tuple[Submitted, ...]] | Unknown | None = None
+    """Reports about exactly this commit, those that stand (`domain.standing`); None: not asked."""

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.domain.catalog import IN_PLACE, Slot, StrategyKind, other_slot
+from bot.domain.catalog import IN_PLACE, Slot, other_slot
+from bot.domain.policies import StrategyKind
 from bot.domain.smoke import CheckList
 from bot.domain.targets import Target
 from bot.domain.value import Value, canonical, digest, unused

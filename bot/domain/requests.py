@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal
 
-from bot.domain.catalog import StrategyKind
+from bot.domain.policies import StrategyKind
 from bot.domain.value import Value
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bot.domain import gates
-from bot.domain.catalog import Approvals
 from bot.domain.facts import Facts
 from bot.domain.gates.result import GateResult, failed
+from bot.domain.policies import Approvals, EvidenceRules
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
@@ -51,7 +51,13 @@ def former_of(stays: Iterable[Former], current: str | None, wanted: str | None) 
 def return_rules(rules: Rules) -> Rules:
     """Give the rules without what is asked of a new version only."""
     approvals = Approvals(count=0, expires=rules.approvals.expires)
-    changes = {"checks": (), "after": None, "soak": timedelta(0), "approvals": approvals}
+    changes = {
+        "checks": (),
+        "after": None,
+        "soak": timedelta(0),
+        "approvals": approvals,
+        "evidence": EvidenceRules(),
+    }
     return rules.model_copy(update=changes)
 
 

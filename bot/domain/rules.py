@@ -3,19 +3,13 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.domain.catalog import (
-    Approvals,
-    Catalog,
-    Policy,
-    ScanThresholds,
-    Service,
-    Strategy,
-    StrategyKind,
-)
+from bot.domain.applying import effective
+from bot.domain.catalog import Catalog, Service, Strategy
 from bot.domain.durations import Duration
 from bot.domain.indicators import Doubt, Watching, filled
+from bot.domain.policies import Approvals, EvidenceRules, ScanThresholds, StrategyKind, Waiver
 from bot.domain.requests import ReleaseRequest
-from bot.domain.smoke import CheckList
+from bot.domain.smoke import CheckList, HostPattern
 from bot.domain.targets import Target, target_of
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
@@ -45,6 +39,8 @@ class Rules(Value):
     strategies: tuple[StrategyKind, ...] | None = None
     smoke_checks: CheckList | None = None
     """What a smoke test by HTTP asks, and whom it may ask."""
+    evidence: EvidenceRules = EvidenceRules()
+    waivers: tuple[Waiver, ...] = ()
 
     def kind_for(self, request: ReleaseRequest) -> StrategyKind:
         """Say by which strategy a release goes: the one it asks for, else the service's own."""
@@ -62,6 +58,8 @@ class Rules(Value):
             "doubt": Doubt(),
             "strategies": None,
             "smoke_checks": None,
+            "evidence": EvidenceRules(),
+            "waivers": (),
         }
         for name, value in unused.items():
             if getattr(self, name) == value:
@@ -75,6 +73,7 @@ class Rules(Value):
 def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
     """Collect the rules of a service in an environment; both must be in the catalogue."""
     entry, env = catalog.services[service], catalog.environments[environment]
+    policy = effective(catalog, service, environment)
     return Rules(
         target=target_of(catalog, service, environment),
         tag=entry.tag,
@@ -91,25 +90,25 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
             if _runs_in(catalog, n, environment)
         },
         after=env.after if env.after and runs_in(entry, env.after) else None,
-        soak=env.soak,
+        soak=policy.soak,
         rollback_window=env.rollback_window,
         checks=env.checks,
-        scans=catalog.policies[env.policy].scans,
-        approvals=env.approvals,
+        scans=policy.scans,
+        approvals=policy.approvals,
         watching=_watching(catalog, service, environment),
-        doubt=catalog.policies[env.policy].analysis,
-        strategies=catalog.policies[env.policy].strategies,
-        smoke_checks=_checks(entry, catalog.policies[env.policy]),
+        doubt=policy.analysis,
+        strategies=policy.strategies,
+        smoke_checks=_checks(entry, policy.smoke_hosts),
+        evidence=policy.evidence,
+        waivers=policy.waivers,
     )
 
 
-def _checks(service: Service, policy: Policy) -> CheckList | None:
+def _checks(service: Service, hosts: tuple[HostPattern, ...]) -> CheckList | None:
     smoke = service.smoke
     if smoke is None or smoke.http is None:
         return None
-    return CheckList(
-        checks=smoke.http, tries=smoke.tries, pause=smoke.pause, hosts=policy.smoke_hosts
-    )
+    return CheckList(checks=smoke.http, tries=smoke.tries, pause=smoke.pause, hosts=hosts)
 
 
 def _watching(catalog: Catalog, service: str, environment: str) -> Watching:

@@ -2,8 +2,9 @@
 
 from typing import assert_never
 
-from bot.domain.catalog import IN_PLACE, Slot, StrategyKind, other_slot
+from bot.domain.catalog import IN_PLACE, Slot, other_slot
 from bot.domain.plans import Plan, PlanStep, StepKind
+from bot.domain.policies import StrategyKind
 from bot.domain.reasons import Reason
 from bot.domain.rules import Rules
 from bot.errors import UserError

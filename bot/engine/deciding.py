@@ -11,8 +11,9 @@ from datetime import datetime
 from structlog.contextvars import bind_contextvars
 
 from bot.domain.audit import AuditTag
-from bot.domain.catalog import Environment
+from bot.domain.catalog import Catalog, Environment
 from bot.domain.lifecycle import Event, State, advance
+from bot.domain.permissions import roles_for
 from bot.domain.plans import short_digest
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
@@ -99,8 +100,9 @@ class Deciding:
             requester=release.asker.user,
         )
 
-    async def _approver(self, release: Release, env: Environment, what: str) -> tuple[str, ...]:
-        return await self._must(approvers(env), release.service, what)
+    async def _approver(self, release: Release, what: str) -> tuple[str, ...]:
+        roles = approvers(self._world.catalog(), release.service, release.environment)
+        return await self._must(roles, release.service, what)
 
     async def _waiting_for_approval(
         self, session: Session, release_id: str, digest: str | None
@@ -168,6 +170,6 @@ class Deciding:
         await audit.append(session, tag, subject, self._now, actor=self._asker.user, **data)
 
 
-def approvers(env: Environment) -> tuple[str, ...]:
-    """Roles that may say yes or no in an environment, and record what runs there."""
-    return tuple(dict.fromkeys((*env.rights.approve, *env.approvals.roles)))
+def approvers(catalog: Catalog, service: str, environment: str) -> tuple[str, ...]:
+    """Roles that may say yes or no to a service in an environment, and record what runs there."""
+    return tuple(roles_for(catalog, "approve", environment, service))

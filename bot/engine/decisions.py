@@ -64,10 +64,11 @@ class Decisions(Deciding):
     async def approve(self, release_id: str, digest: str | None, comment: str | None) -> Change:
         """Say yes to one plan."""
         release = await self._release(release_id)
-        env = self._environment(release.environment)
-        roles = await self._approver(release, env, f"approve {release.id}")
-        if env.approvals.not_the_requester and release.asker.user == self._asker.user:
-            others = await who_could(self._world, approvers(env), release.service)
+        roles = await self._approver(release, f"approve {release.id}")
+        own = release.asker.user == self._asker.user
+        if own and release.rules.approvals.not_the_requester:
+            could = approvers(self._world.catalog(), release.service, release.environment)
+            others = await who_could(self._world, could, release.service)
             raise refusals.own_request([u for u in others if u != self._asker.user])
 
         async def store(session: Session) -> Message | None:
@@ -108,8 +109,7 @@ class Decisions(Deciding):
     async def reject(self, release_id: str, digest: str | None, comment: str | None) -> Change:
         """Say no; the release ends."""
         release = await self._release(release_id)
-        env = self._environment(release.environment)
-        await self._approver(release, env, f"reject {release.id}")
+        await self._approver(release, f"reject {release.id}")
 
         async def store(session: Session) -> Message | None:
             fresh = await self._locked(session, release_id)
@@ -127,8 +127,8 @@ class Decisions(Deciding):
 
     async def adopt(self, service: str, version: str, environment: str) -> Change:
         """Record on a person's word which version runs there."""
-        env = self._environment(environment)
-        await self._must(approvers(env), service, f"adopt a version of {service} in {environment}")
+        roles = approvers(self._world.catalog(), service, environment)
+        await self._must(roles, service, f"adopt a version of {service} in {environment}")
         image, slot = await self._what_runs(service, environment)
 
         async def store(session: Session) -> Message | None:

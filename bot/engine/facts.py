@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from bot.domain.catalog import Catalog, StrategyKind
+from bot.domain.catalog import Catalog
 from bot.domain.facts import (
     CheckRun,
     ClusterFact,
@@ -26,6 +26,7 @@ from bot.domain.facts import (
     Unknown,
 )
 from bot.domain.live import live_commit, live_version
+from bot.domain.policies import StrategyKind
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
 from bot.domain.targets import Target, target_of

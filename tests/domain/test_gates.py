@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from bot.domain.catalog import ScanThresholds
 from bot.domain.facts import (
     CheckRun,
     Diff,
@@ -19,6 +18,7 @@ from bot.domain.facts import (
 from bot.domain.gates import GATES, evaluate_all
 from bot.domain.gates.promoted import words
 from bot.domain.gates.result import GateResult
+from bot.domain.policies import ScanThresholds
 from tests.domain.facts import REQUEST, SILENT, cluster, facts, rules, slot
 from tests.virtual import START
 

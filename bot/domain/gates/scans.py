@@ -1,14 +1,16 @@
 """Gate: code scanning analysed this very commit, and what is open stays within the policy."""
 
-from bot.domain.facts import Facts, Scan, Unknown
+from bot.domain.facts import Facts, Unknown
 from bot.domain.gates.result import GateResult, failed, passed, unknown
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
+from bot.domain.severities import Severity
+from bot.domain.waivers import in_words, remedy, weighed
 
 NAME = "scans"
 POSITION = 60
-SEVERITIES = ("critical", "high", "medium", "low")
+SEVERITIES = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
 
 def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
@@ -25,16 +27,18 @@ def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult
             "Code scanning has no analysis of this commit.",
             "Run the scan on the tag's commit, then press Retry.",
         )
-    over = [s for s in SEVERITIES if _over(scan, rules, s)]
-    if over:
-        counts = ", ".join(f"{getattr(scan, s)} {s} (allowed {_limit(rules, s)})" for s in over)
+    counts = {severity: int(getattr(scan, severity)) for severity in SEVERITIES}
+    result = weighed(counts, lambda severity: _limit(rules, severity), rules.waivers, facts.at)
+    if result.over:
+        told = ", ".join(f"{o.count} {o.severity} (allowed {o.limit})" for o in result.over)
         return failed(
             NAME,
             Reason.SCAN_FINDINGS,
-            f"Open findings: {counts}.",
-            "Mend or dismiss them in code scanning, then press Retry.",
+            f"Open findings: {told}.",
+            f"Mend or dismiss them in code scanning, then press Retry.{remedy(result)}",
         )
-    return passed(NAME, ", ".join(f"{getattr(scan, s)} {s}" for s in SEVERITIES))
+    found = ", ".join(f"{count} {severity}" for severity, count in counts.items())
+    return passed(NAME, f"{found}{in_words(result)}")
 
 
 def _not_enabled(rules: Rules) -> GateResult:
@@ -51,8 +55,3 @@ def _not_enabled(rules: Rules) -> GateResult:
 def _limit(rules: Rules, severity: str) -> int | None:
     limit: int | None = getattr(rules.scans, severity)
     return limit
-
-
-def _over(scan: Scan, rules: Rules, severity: str) -> bool:
-    limit = _limit(rules, severity)
-    return limit is not None and getattr(scan, severity) > limit

@@ -1,0 +1,93 @@
+"""What applies to one service in one environment, and which policy of the catalogue says so. Pure.
+
+Used by `rules_for`, and printed by `release-bot policy explain`.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from bot.domain.catalog import Catalog
+from bot.domain.indicators import Doubt
+from bot.domain.policies import Approvals, EvidenceRules, Policy, ScanThresholds, Waiver
+from bot.domain.policies import StrategyKind as Kind
+from bot.domain.value import Value
+
+DEFAULT = "default"
+"""The policy that stands under all others, where the catalogue has one of that name."""
+
+
+class Layer(Value):
+    """One policy of the catalogue, and where it is named."""
+
+    policy: str
+    where: str
+    """`everywhere`, `environment production`, `tier trading` or `service orders`."""
+
+
+class Applied(Value):
+    """One rule: its key, what it says, and who says so."""
+
+    key: str
+    value: Any
+    source: str
+
+
+class Effective(Value):
+    """All that applies, whoever said it."""
+
+    scans: ScanThresholds
+    analysis: Doubt
+    strategies: tuple[Kind, ...] | None
+    smoke_hosts: tuple[str, ...]
+    evidence: EvidenceRules
+    waivers: tuple[Waiver, ...]
+    soak: timedelta
+    approvals: Approvals
+
+
+def layers(catalog: Catalog, service: str, environment: str) -> tuple[Layer, ...]:
+    """List the policies that apply, the widest first."""
+    entry, env = catalog.services[service], catalog.environments[environment]
+    named = [
+        (DEFAULT if DEFAULT in catalog.policies else None, "everywhere"),
+        (env.policy if env.policy != DEFAULT else None, f"environment {environment}"),
+        (catalog.tier_policies.get(entry.tier), f"tier {entry.tier}"),
+        (entry.policy, f"service {service}"),
+    ]
+    return tuple(Layer(policy=policy, where=where) for policy, where in named if policy)
+
+
+def applied(catalog: Catalog, service: str, environment: str) -> tuple[Applied, ...]:
+    """Say for each key what applies and who says so; the narrowest policy that speaks of it."""
+    env = catalog.environments[environment]
+    own = f"environments.{environment}"
+    wide: dict[str, tuple[Any, str]] = {
+        "scans": (ScanThresholds(), "built in"),
+        "analysis": (Doubt(), "built in"),
+        "strategies": (None, "built in"),
+        "smoke_hosts": ((), "built in"),
+        "evidence": (EvidenceRules(), "built in"),
+        "waivers": ((), "built in"),
+        "soak": (env.soak, f"{own}.soak" if env.soak else "built in"),
+        "approvals": (env.approvals, f"{own}.approvals"),
+    }
+    said = wide | dict(_said(catalog, service, environment))
+    return tuple(Applied(key=key, value=value, source=by) for key, (value, by) in said.items())
+
+
+def _said(
+    catalog: Catalog, service: str, environment: str
+) -> Iterator[tuple[str, tuple[Any, str]]]:
+    for layer in layers(catalog, service, environment):
+        policy: Policy = catalog.policies[layer.policy]
+        for key in Policy.model_fields:
+            value = getattr(policy, key)
+            if value is not None:
+                yield key, (value, f"policies.{layer.policy}.{key} ({layer.where})")
+
+
+def effective(catalog: Catalog, service: str, environment: str) -> Effective:
+    """Collect what applies to a service in an environment; both must be in the catalogue."""
+    found = {one.key: one.value for one in applied(catalog, service, environment)}
+    return Effective(**found)

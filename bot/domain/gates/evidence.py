@@ -1,0 +1,182 @@
+"""Gate: the evidence that policy asks for is there, is recent, and says what it must.
+
+Of each kind the newest report of each tool counts. What evidence is and how it comes in is in
+docs/evidence.md.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from bot.domain.evidence import Framework, Kind
+from bot.domain.facts import Facts, Unknown
+from bot.domain.gates.result import GateResult, failed, passed, unknown
+from bot.domain.policies import Limits
+from bot.domain.reasons import Reason
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import Rules
+from bot.domain.severities import Severity
+from bot.domain.submitted import Submitted
+from bot.domain.value import Value
+from bot.domain.waivers import Counts, Weighed, in_words, remedy, weighed
+
+NAME = "evidence"
+POSITION = 65
+
+TOLD = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM)
+"""Severities whose counts the card tells even when they are allowed."""
+
+
+class Problem(Value):
+    """What is wrong with one kind's evidence, and what to do."""
+
+    reason: Reason
+    sentence: str
+    next_step: str
+
+
+def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult | None:
+    """Speak where policy asks for evidence. All that is wrong is told, the worst first."""
+    wanted = rules.evidence
+    if not wanted.required:
+        return None
+    if facts.evidence is None or isinstance(facts.evidence, Unknown):
+        return unknown(NAME, facts.evidence or Unknown(why="nobody asked for the evidence"))
+    reports = _newest(facts.evidence.value)
+    problems = [
+        problem
+        for kind in wanted.required
+        for problem in _of_kind(kind, [r for r in reports if r.kind is kind], request, facts, rules)
+    ]
+    if problems:
+        first = min(problems, key=lambda problem: _ORDER.index(problem.reason))
+        sentence = " ".join(problem.sentence for problem in problems)
+        return failed(NAME, first.reason, sentence, first.next_step)
+    asked = [report for report in reports if report.kind in wanted.required]
+    return passed(NAME, " · ".join(_told(asked, facts, rules)))
+
+
+_ORDER = (
+    Reason.EVIDENCE_FAILED,
+    Reason.EVIDENCE_FINDINGS,
+    Reason.EVIDENCE_MISSING,
+    Reason.EVIDENCE_OLD,
+)
+"""What weighs most comes first."""
+
+
+def _newest(reports: Iterable[Submitted]) -> list[Submitted]:
+    """Take the newest report of each tool for each kind."""
+    found: dict[tuple[Kind, str], Submitted] = {}
+    for report in sorted(reports, key=lambda report: report.received_at):
+        found[report.kind, report.tool] = report
+    return list(found.values())
+
+
+def _of_kind(
+    kind: Kind, reports: Sequence[Submitted], request: ReleaseRequest, facts: Facts, rules: Rules
+) -> Iterator[Problem]:
+    if not reports:
+        yield Problem(
+            reason=Reason.EVIDENCE_MISSING,
+            sentence=f"There is no {kind} evidence for {request.version}.",
+            next_step=f"Run the workflow that submits it for {request.version}'s commit, "
+            "then press Retry.",
+        )
+        return
+    for report in reports:
+        yield from _failures(report)
+        yield from _findings(report, facts, rules)
+    age = facts.at - max(report.received_at for report in reports)
+    fresh = rules.evidence.fresh
+    if fresh is not None and age > fresh:
+        yield Problem(
+            reason=Reason.EVIDENCE_OLD,
+            sentence=f"{kind.capitalize()} evidence is {_age(age)} old, and {_age(fresh)} is "
+            "allowed.",
+            next_step="Run the workflow that submits it again, then press Retry.",
+        )
+    if kind is Kind.COMPLIANCE:
+        yield from _compliance(reports, rules.evidence.frameworks)
+
+
+def _failures(report: Submitted) -> Iterator[Problem]:
+    """Say what a report itself says against the version."""
+    what = f"{report.kind} ({report.tool})"
+    again = "Mend it and submit the report anew, then press Retry."
+    if not report.complete:
+        said = f"{what} did not get through, by its own word."
+        yield Problem(reason=Reason.EVIDENCE_FAILED, sentence=said, next_step=again)
+    if report.tests is not None:
+        tests = report.tests
+        amiss = tests.failed + tests.unlisted
+        if amiss:
+            said = f"{what}: {amiss} of {tests.run + tests.unlisted} tests failed."
+            yield Problem(reason=Reason.EVIDENCE_FAILED, sentence=said, next_step=again)
+        elif tests.run == tests.skipped:
+            said = f"{what}: no test was run."
+            yield Problem(reason=Reason.EVIDENCE_FAILED, sentence=said, next_step=again)
+    if report.thresholds_failed:
+        said = f"{what}: {report.thresholds_failed} of its thresholds failed."
+        yield Problem(reason=Reason.EVIDENCE_FAILED, sentence=said, next_step=again)
+
+
+def _weigh(
+    report: Submitted, counts: Counts, limits: Limits, facts: Facts, rules: Rules
+) -> Weighed:
+    return weighed(
+        counts, limits.of, rules.waivers, facts.at, kind=report.kind, by_rule=report.by_rule
+    )
+
+
+def _findings(report: Submitted, facts: Facts, rules: Rules) -> Iterator[Problem]:
+    wanted = rules.evidence
+    for counts, limits, what in (
+        (report.counts, wanted.findings, "findings"),
+        (report.new or {}, wanted.new, "new findings against what is live"),
+    ):
+        result = _weigh(report, counts, limits, facts, rules)
+        if result.over:
+            told = ", ".join(f"{o.count} {o.severity} (allowed {o.limit})" for o in result.over)
+            yield Problem(
+                reason=Reason.EVIDENCE_FINDINGS,
+                sentence=f"{report.kind} ({report.tool}), {what}: {told}.",
+                next_step=f"Mend them and submit the report anew, then press Retry."
+                f"{remedy(result)}",
+            )
+
+
+def _compliance(reports: Sequence[Submitted], wanted: Sequence[Framework]) -> Iterator[Problem]:
+    for framework in wanted:
+        said = {report.frameworks.get(framework) for report in reports} - {None}
+        if "NON_COMPLIANT" in said or not said & {"COMPLIANT", "NOT_APPLICABLE"}:
+            state = "not compliant" if "NON_COMPLIANT" in said else "not assessed"
+            yield Problem(
+                reason=Reason.EVIDENCE_FAILED,
+                sentence=f"{FRAMEWORKS[framework]}: {state}.",
+                next_step="Let the control's owner assess it, submit that, then press Retry.",
+            )
+
+
+FRAMEWORKS: dict[Framework, str] = {"sox": "SOX", "pci_dss": "PCI DSS", "gdpr": "GDPR"}
+
+
+def _told(reports: Sequence[Submitted], facts: Facts, rules: Rules) -> Iterator[str]:
+    """Say what is there: tests first, then findings with the exceptions that are in use."""
+    tested = [report for report in reports if report.tests is not None]
+    for report in tested:
+        tests = report.tests
+        if tests is not None:
+            yield f"{report.kind}: {tests.passed} of {tests.run} tests passed"
+    for report in reports:
+        if report.tests is None and report.kind not in (Kind.COMPLIANCE, Kind.PERFORMANCE):
+            result = _weigh(report, report.counts, rules.evidence.findings, facts, rules)
+            counts = ", ".join(f"{report.counts.get(s, 0)} {s}" for s in TOLD)
+            yield f"{report.kind}: {counts}{in_words(result)}"
+    green = [r.kind.value for r in reports if r.kind in (Kind.COMPLIANCE, Kind.PERFORMANCE)]
+    if green:
+        yield f"{', '.join(dict.fromkeys(green))} green"
+
+
+def _age(age: timedelta) -> str:
+    hours = int(age.total_seconds()) // 3600
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} h"  # noqa: PLR2004 - two days
