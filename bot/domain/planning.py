@@ -43,7 +43,7 @@ def build_plan(
         live=live,
         steps=steps_for(kind, rules, idle),
         rules=rules.fingerprint(),
-        window=int(rules.rollback_window.total_seconds()),
+        window=int(rules.rollback_window.total_seconds()) if rules.target.keeps_old_slot else 0,
         timeout=int(rules.timeout.total_seconds()),
     )
 

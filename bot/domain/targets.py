@@ -16,19 +16,35 @@ class Target(Value):
     cluster: str | None
     namespace: str
     deployments: tuple[str, str]
-    """Deployment names, blue's first."""
+    """Deployment names, blue's first. A Rollout runs both slots: then both are its name."""
     containers: tuple[str, str]
     traffic: str
-    """`service`, `gateway` or `istio`."""
+    """`service`, `gateway`, `istio` or `argo-rollouts`."""
     live_service: str
     slot_services: tuple[str, str] | None
     preview: str | None
     route: str | None
-    """Name of the HTTPRoute or, for `istio`, of the VirtualService; None for `service`."""
+    """Name of the HTTPRoute, the VirtualService (`istio`) or the Rollout; None for `service`."""
     slot_label: str
     image_pattern: str
+    weights: tuple[int, ...] | None = Field(default=None, exclude_if=unused)
+    """For a Rollout: the shares at which its steps must stop, in per cent."""
     smoke_cronjob: str | None = Field(default=None, exclude_if=unused)
     """Name of the suspended CronJob whose Job is the smoke test, where that is the way."""
+
+    @property
+    def is_rollout(self) -> bool:
+        """Whether Argo Rollouts runs the pods: their number and the preview are its business."""
+        return self.traffic == ARGO
+
+    @property
+    def keeps_old_slot(self) -> bool:
+        """Whether the old version runs on at its size when a release has settled."""
+        return not self.is_rollout
+
+    def runner(self, slot: Slot) -> str:
+        """Name what runs the slot's pods: `Deployment orders-green`, `Rollout orders`."""
+        return f"{'Rollout' if self.is_rollout else 'Deployment'} {self.deployment(slot)}"
 
     def deployment(self, slot: Slot) -> str:
         """Name of the slot's Deployment."""
@@ -41,6 +57,10 @@ class Target(Value):
     def slot_service(self, slot: Slot) -> str | None:
         """Name of the Service that selects the slot only, where there is one."""
         return self.slot_services[_index(slot)] if self.slot_services else None
+
+
+ARGO = "argo-rollouts"
+"""The catalogue's word for traffic that Argo Rollouts moves."""
 
 
 def _index(slot: Slot) -> int:
@@ -57,22 +77,29 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         return blue, pattern.format(service=service, slot="green")
 
     traffic = entry.strategy.traffic
+    own = traffic != ARGO
     cronjob = entry.smoke.cronjob if entry.smoke else None
-    route = {"service": None, "gateway": names.route, "istio": names.virtual_service}[traffic]
+    route = {
+        "service": None,
+        "gateway": names.route,
+        "istio": names.virtual_service,
+        ARGO: names.rollout,
+    }[traffic]
     return Target(
         service=service,
         environment=environment,
         cluster=env.cluster,
         namespace=env.namespace,
-        deployments=both(names.deployment),
+        deployments=both(names.deployment if own else names.rollout or ""),
         containers=both(names.container),
         traffic=traffic,
         live_service=names.service.format(service=service),
-        slot_services=both(names.slot_service) if names.slot_service else None,
+        slot_services=both(names.slot_service) if own and names.slot_service else None,
         preview=names.preview.format(service=service) if names.preview else None,
         route=route.format(service=service) if route else None,
         slot_label=names.slot_label,
         image_pattern=entry.image,
+        weights=None if own else entry.strategy.weights,
         smoke_cronjob=cronjob.format(service=service) if cronjob else None,
     )
 

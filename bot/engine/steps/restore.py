@@ -24,11 +24,11 @@ async def run(work: Work) -> Outcome:
     if waiting:
         return waiting
     slot, before = await work.look_at(work.step.slot), work.progress.before
-    patch = _patch(slot, before)
+    patch = _patch(slot, before, sized=not work.plan.target.is_rollout)
     if before is None or patch is None:
         changed = await _changed_before(work)
         return Done(lines.slot_restored(work.step.slot) if changed else None)
-    newer = work.newer_mark(f"{slot.slot}'s Deployment", slot.fence)
+    newer = work.newer_mark(work.plan.target.runner(slot.slot), slot.fence)
     if newer:
         return newer
     await work.intend("patch", about=f"{slot.slot}: back to {before.image}, {before.replicas} pods")
@@ -39,17 +39,21 @@ async def run(work: Work) -> Outcome:
     return Wait(work.now, f"{slot.slot} is put back")
 
 
-def _patch(slot: SlotFact, before: SlotBefore | None) -> SlotPatch | None:
-    """What differs from before; a Deployment that is gone is nobody's to put back."""
+def _patch(slot: SlotFact, before: SlotBefore | None, *, sized: bool) -> SlotPatch | None:
+    """What differs from before; a Deployment that is gone is nobody's to put back.
+
+    Not `sized`: how many pods there are is not the bot's business.
+    """
     if before is None or not slot.exists or before.image is None:
         return None
     wrong = slot.image != before.image
-    if not wrong and slot.wanted == before.replicas:
+    resize = sized and slot.wanted != before.replicas
+    if not wrong and not resize:
         return None
     return SlotPatch(
         image=before.image if wrong else None,
         version=before.version if wrong else None,
-        replicas=before.replicas if slot.wanted != before.replicas else None,
+        replicas=before.replicas if resize else None,
     )
 
 

@@ -6,7 +6,8 @@ for `strategy.traffic` in the catalogue.
 
 from collections.abc import Mapping
 
-from bot.domain.targets import Target
+from bot.domain.targets import ARGO, Target
+from integrations.kubernetes.traffic.argo import ArgoRollouts
 from integrations.kubernetes.traffic.gateway import Gateway
 from integrations.kubernetes.traffic.istio import Istio
 from integrations.kubernetes.traffic.service import Selector
@@ -14,7 +15,12 @@ from integrations.kubernetes.traffic.way import Move, Way
 
 __all__ = ["WAYS", "Move", "Way", "way_of"]
 
-WAYS: Mapping[str, Way] = {"service": Selector(), "gateway": Gateway(), "istio": Istio()}
+WAYS: Mapping[str, Way] = {
+    "service": Selector(),
+    "gateway": Gateway(),
+    "istio": Istio(),
+    ARGO: ArgoRollouts(),
+}
 """Each way by the catalogue's word for it (`strategy.traffic`)."""
 
 
