@@ -79,6 +79,8 @@ def slot_fact(
 ) -> SlotFact:
     """Read one slot as if a Deployment of its own ran it."""
     stable = slot == rollout.stable_slot
+    if rollout.template is None:
+        return SlotFact(slot=slot, exists=True)
     if stable and replica_set is None:
         return SlotFact(slot=slot, exists=False)
     fact = objects.slot_fact(

@@ -54,6 +54,12 @@ class Rollout:
         said = self.item["spec"].get("replicas")
         return 1 if said is None else int(said)
 
+    @property
+    def template(self) -> Object | None:
+        """Its pod template; None where it takes another object's (workloadRef)."""
+        found: Object | None = self.item["spec"].get("template")
+        return None if self.item["spec"].get("workloadRef") else found
+
     # Which ReplicaSet is which slot.
 
     @property
@@ -65,7 +71,7 @@ class Rollout:
     def canary(self) -> str | None:
         """Hash of the version that an update brings; None while there is no update."""
         current = self.status.get("currentPodHash")
-        return current if current and current != self.stable else None
+        return current if self.stable and current != self.stable else None
 
     @property
     def stable_slot(self) -> Slot:

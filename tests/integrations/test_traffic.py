@@ -100,10 +100,14 @@ async def test_a_change_between_its_own_look_and_its_patch_wins(
     operations = await way.patch(kit.cluster._reader, kit.target, move)
     moved_by_hand(kit)
     before = copy.deepcopy(kit.item)
-    with pytest.raises(ConflictError):
+
+    async def both_patches() -> None:
         after = await kit.cluster._api(kit.target).patch(way.kind.path(*place), operations)
         # What a test can't see, the look at the patched object does: only the mark is set by then.
         way.follow_up(after, kit.target, move)
+
+    with pytest.raises(ConflictError):
+        await both_patches()
     assert (kit.item["spec"], kit.item.get("status")) == (before["spec"], before.get("status"))
 
 

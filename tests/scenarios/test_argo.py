@@ -11,6 +11,10 @@ from bot.domain.releases import Release
 from integrations.simulated.kubernetes import rollouts, seeding
 from integrations.simulated.kubernetes.objects import Object
 from integrations.simulated.kubernetes.pods import Behaviour
+from integrations.simulated.prometheus import Load
+from integrations.simulated.server import Fault, FaultKind
+from tests.scenarios.conftest import Given
+from tests.scenarios.test_analysis import MEASURED
 from tests.tester import ANA, BEN, DAN, Bot, World
 from tests.ways import ARGO
 
@@ -18,9 +22,20 @@ OLD, NEW = "quantivista/orders:v2.0.5", "quantivista/orders:v2.1.0"
 SPACE = "production"
 
 
+METRICS = MEASURED.replace("{slot}", "{role}")
+MEASURING = ARGO.replace("bake: 30s, watch: 1m}", "bake: 10m, watch: 1m}" + METRICS)
+
+
 @pytest.fixture
 async def rolled(world: World, database: str, tmp_path: Path) -> AsyncIterator[Bot]:
     """A bot whose `orders` is a Rollout, and no two Deployments."""
+    seed(world)
+    made = await Bot(world, database, tmp_path, catalog=ARGO).start()
+    yield made
+    await made.finish()
+
+
+def seed(world: World) -> None:
     cluster = world.kubernetes.cluster
     for space, running in (("staging", NEW), (SPACE, OLD)):
         for kind, names in {
@@ -31,9 +46,6 @@ async def rolled(world: World, database: str, tmp_path: Path) -> AsyncIterator[B
             for name in names:
                 cluster.delete(kind, space, name)
         seeding.seed_rollout(cluster, space, "orders", running)
-    made = await Bot(world, database, tmp_path, catalog=ARGO).start()
-    yield made
-    await made.finish()
 
 
 async def approved(bot: Bot) -> str:
@@ -198,6 +210,21 @@ async def test_after_the_end_a_rollback_is_a_release_of_what_ran_before(rolled: 
     assert await rolled.runs("orders") == "v2.0.5"
 
 
+async def test_metrics_by_role_take_a_worse_version_back(world: World, given: Given) -> None:
+    seed(world)
+    bot = await given(catalog=MEASURING)
+    world.prometheus.streams.serves(SPACE, "orders", Load(rate=200.0, failing=0.001))
+    release = await approved(bot)
+    await bot.until(at(10), release)
+    await bot.passes(timedelta(minutes=3))
+    seen = (await bot.release(release)).progress.analysis.evidence["errors"]
+    assert seen.n_s > 8 * seen.n_c > 0
+    world.prometheus.streams.fails(SPACE, "orders", version="v2.1.0", share=0.05)
+    done = await bot.until("rolled_back", release)
+    assert done.reason == "metrics_unhealthy"
+    assert serves(bot) == OLD
+
+
 async def test_the_line_by_hand_is_in_the_details(rolled: Bot) -> None:
     release = await approved(rolled)
     await rolled.until(at(10), release)
@@ -328,17 +355,30 @@ async def test_a_router_that_takes_no_weight_ends_in_time(rolled: Bot) -> None:
     assert serves(rolled) == OLD
 
 
-async def test_a_crash_between_the_two_patches(rolled: Bot) -> None:
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
+async def test_a_crash_at_the_second_of_the_two_patches(rolled: Bot, kind: FaultKind) -> None:
+    """Before it only the mark has changed; after it the Rollout goes on, and nobody knows."""
     release = await approved(rolled)
     await rolled.until(at(10), release)
-    kubernetes = rolled.world.kubernetes
-    kubernetes.cluster.deny("patch", "rollouts/status")
-    fence = rollout(rolled)["metadata"]["annotations"]["release-bot/fence"]
-    await rolled.until(
-        lambda _: rollout(rolled)["metadata"]["annotations"]["release-bot/fence"] != fence, release
-    )
-    assert told(rolled)[-1] == "step 2"
+    fault = Fault(kind, path="rollouts/orders/status", method="PATCH")
+    rolled.world.kubernetes.faults.append(fault)
+    before = told(rolled)
+    await rolled.until(lambda _: not fault.times, release)
+    assert told(rolled) == ([*before, "step 5"] if kind == "drop_after" else before)
     await rolled.crashes_and_restarts()
-    kubernetes.cluster.denied.clear()
-    await rolled.until(lambda r: r.ended, release)
-    assert (await rolled.release(release)).state in ("succeeded", "rolled_back")
+    await rolled.until("succeeded", release)
+    # Whatever was done and not heard of is not done again.
+    assert told(rolled) == ["v2.1.0", "step 2", "step 5", "step 7", "step 9", "step 11"]
+    assert serves(rolled) == NEW
+
+
+async def test_a_crash_at_the_abort(rolled: Bot) -> None:
+    release = await approved(rolled)
+    await rolled.until(at(50), release)
+    fault = Fault("drop_before", path="rollouts/orders/status", method="PATCH")
+    rolled.world.kubernetes.faults.append(fault)
+    await rolled.clicks("Roll back", by=DAN)
+    await rolled.crashes_and_restarts()
+    await rolled.until("rolled_back", release)
+    assert told(rolled)[-2:] == ["abort", "v2.0.5"]
+    assert serves(rolled) == OLD

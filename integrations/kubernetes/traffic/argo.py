@@ -114,10 +114,8 @@ class ArgoRollouts(Way):
         what = f"Rollout {rollout.name}"
         for sentence in misfits(rollout, target):
             yield sentence, "Mend it, or the service's strategy in the catalogue."
-        try:
-            objects.container_index({"kind": "Rollout"} | item, target.container("blue"))
-        except PermanentError as error:
-            yield f"{error}.", "Name it in kubernetes.container of the catalogue."
+        if rollout.template is not None:
+            yield from _container(item, target)
         for key in ("stableService", "canaryService"):
             name = rollout.canary_spec.get(key)
             if name and SERVICES in space.items and space.find(SERVICES, name) is None:
@@ -126,6 +124,13 @@ class ArgoRollouts(Way):
             command = kubectl(space.cluster, space.name)
             remedy = f"{command} describe rollout {rollout.name} says more."
             yield f"{what} is degraded. {rollout.degraded.rstrip('.')}.", remedy
+
+
+def _container(item: Object, target: Target) -> Iterator[Said]:
+    try:
+        objects.container_index({"kind": "Rollout"} | item, target.container("blue"))
+    except PermanentError as error:
+        yield f"{error}.", "Name it in kubernetes.container of the catalogue."
 
 
 @dataclass(frozen=True)
@@ -212,10 +217,10 @@ def _unrest(rollout: Rollout) -> Iterator[str]:
 
 def _by_hand(rollout: Rollout, target: Target) -> dict[Slot, str]:
     """While it rests: the JSON Patch that sets the image that serves now again."""
-    if rollout.canary is not None or rollout.stable is None:
+    if rollout.canary is not None or rollout.stable is None or rollout.template is None:
         return {}
     index = objects.container_index(rollout.item, target.container(rollout.stable_slot))
-    image = rollout.item["spec"]["template"]["spec"]["containers"][index].get("image")
+    image = rollout.template["spec"]["containers"][index].get("image")
     path = pointer("spec", "template", "spec", "containers", index, "image")
     patch = [{"op": "replace", "path": path, "value": image}]
     return {rollout.stable_slot: json.dumps(patch, separators=(",", ":"))}

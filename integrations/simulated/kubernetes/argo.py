@@ -9,10 +9,10 @@ router and steps by setWeight, setCanaryScale and pause.
 import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from integrations.simulated.kubernetes.objects import Object, selects
-from integrations.simulated.kubernetes.pods import Pod, stamp
+from integrations.simulated.kubernetes.objects import Object, Objects, selects
+from integrations.simulated.kubernetes.pods import Health, Pod, stamp
 from integrations.simulated.kubernetes.rollouts import (
     ALL,
     HASH,
@@ -30,14 +30,30 @@ from integrations.simulated.kubernetes.rollouts import (
     weight_told,
 )
 from integrations.simulated.kubernetes.templates import template_hash
-
-if TYPE_CHECKING:
-    from integrations.simulated.kubernetes.cluster import Cluster
+from integrations.simulated.server import Now
 
 DEADLINE = 600
 """Default of progressDeadlineSeconds."""
 Place = tuple[str, str]
 """Namespace and name."""
+
+
+class Host(Protocol):
+    """The cluster that it runs in."""
+
+    now: Now
+    objects: Objects
+
+    def new_pod(self, owner: str, template: Object, digest: str) -> Pod:
+        """Make a pod."""
+
+    def health(self, pod: Pod, now: datetime) -> Health:
+        """State of a pod at a moment."""
+
+    def change(
+        self, kind: str, namespace: str, name: str, after: Object, *, by_hand: bool = False
+    ) -> Object:
+        """Store a changed object."""
 
 
 @dataclass
@@ -56,7 +72,7 @@ class _Own:
 class Argo:
     """The controller, and the control surface. Times are seconds."""
 
-    def __init__(self, cluster: "Cluster") -> None:
+    def __init__(self, cluster: Host) -> None:
         self._cluster = cluster
         self.lag = 0.05
         self.handover = 0.5
