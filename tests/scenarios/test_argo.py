@@ -178,6 +178,20 @@ async def test_a_version_that_turns_bad_goes_back_by_itself(rolled: Bot) -> None
     assert (serves(rolled), image(rolled)) == (OLD, OLD)
 
 
+async def test_pods_that_crash_as_the_share_rises_take_it_back_at_once(rolled: Bot) -> None:
+    release = await approved(rolled)
+    await rolled.until(
+        lambda r: r.progress.weight == 25 and "not there yet" in (r.progress.note or ""), release
+    )
+    begun = rolled.world.clock.now()
+    rolled.world.kubernetes.cluster.behaves("v2.1.0", Behaviour("crashes"))
+    done = await rolled.until("rolled_back", release)
+    assert done.reason == "pods_crash"
+    assert done.ended_at is not None
+    assert done.ended_at - begun < timedelta(minutes=1)
+    assert serves(rolled) == OLD
+
+
 async def test_a_click_in_the_middle_aborts_and_puts_the_image_back(rolled: Bot) -> None:
     release = await approved(rolled)
     await rolled.until(at(50), release)

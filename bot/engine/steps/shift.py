@@ -15,6 +15,7 @@ from bot.domain.reasons import Reason
 from bot.domain.targets import ARGO
 from bot.engine.effects import TRAFFIC
 from bot.engine.steps import scale
+from bot.engine.steps.verify import MAY_PASS
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
 from bot.views.words import count
@@ -121,11 +122,20 @@ async def _confirm(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -
         return _refused(work, traffic.rejected)
     problem = unconfirmed(traffic, want, work.plan.target.traffic)
     if problem is not None:
-        overdue = work.overdue()
-        return overdue or Wait(_soon(work), problem)
+        sick = await _sick_as_it_grows(work)
+        return sick or work.overdue() or Wait(_soon(work), problem)
     if want[work.step.slot] == ALL:
         await _move_preview(work, traffic)
     return await _done(work)
+
+
+async def _sick_as_it_grows(work: Work) -> Failed | None:
+    """Look at the pods that a Rollout makes as its share rises: other ways had them before."""
+    if not (work.forward and work.plan.target.is_rollout):
+        return None
+    slot = await work.look_at(work.step.slot)
+    sick = [trouble for trouble in slot.trouble if trouble.word not in MAY_PASS]
+    return failing(slot.slot, sick[0]) if sick else None
 
 
 def _refused(work: Work, why: str) -> Failed:
