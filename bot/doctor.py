@@ -204,7 +204,8 @@ def selectors(catalog: Catalog) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _for_each_slot(selector: str, service: str, namespace: str) -> tuple[str, ...]:
-    slots = ("blue", "green")
+    # While no update is under way a Rollout has no canary to count.
+    slots = ("blue",) if "{role}" in selector else ("blue", "green")
     return tuple(filled(selector, service=service, namespace=namespace, slot=s) for s in slots)
 
 

@@ -165,12 +165,22 @@ class Cluster(Protocol):
         fence: int,
         release: str,
     ) -> None:
-        """Set all weights of a step in one patch (or the selector, which takes 0 and 100 only)."""
+        """Set all weights of a step in one patch (or the selector, which takes 0 and 100 only).
+
+        A Rollout takes two: the mark first, then its status under that mark.
+        """
+
+    async def rest(self, target: Target, seen: TrafficFact, *, fence: int, release: str) -> None:
+        """Do what `seen.rest` says is needed, once all traffic is where it stays.
+
+        A Rollout is promoted to its end, or its template set back to what serves. Nothing where
+        something else moves the traffic.
+        """
 
     async def point_preview(
         self, target: Target, seen: TrafficFact, slot: Slot, *, fence: int, release: str
     ) -> None:
-        """Point the preview Service at the slot; nothing where the target has no preview."""
+        """Point the preview Service at the slot; nothing where there is none that is the bot's."""
 
 
 class Namespaces(Protocol):

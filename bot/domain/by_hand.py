@@ -47,6 +47,11 @@ def kubectl(target: Target) -> str:
 def traffic_command(target: Target, slot: Slot, route_patch: str | None) -> str:
     """Write the command that gives a slot all the traffic."""
     base = f"{kubectl(target)} patch"
+    if target.is_rollout:
+        # All traffic is back with the first; the second puts back what the Rollout wants.
+        abort = """--subresource=status --type=merge -p '{"status":{"abort":true}}'"""
+        back = f"{base} rollout {target.route} --type=json -p '{route_patch or '[]'}'"
+        return f"{base} rollout {target.route} {abort} && {back}"
     if target.route is not None:
         kind = "virtualservice" if target.traffic == "istio" else "httproute"
         return f"{base} {kind} {target.route} --type=json -p '{route_patch or '[]'}'"

@@ -22,7 +22,7 @@ from bot.domain.value import canonical, digest
 from bot.domain.versions import Constraint
 
 Slot = Literal["blue", "green"]
-Traffic = Literal["service", "gateway", "istio"]
+Traffic = Literal["service", "gateway", "istio", "argo-rollouts"]
 
 IN_PLACE: tuple[StrategyKind, ...] = ("rolling", "workflow")
 """Strategies by which the new version takes the old one's place: no second copy is beside it."""
@@ -119,6 +119,8 @@ class Strategy(Entry):
             raise ValueError(
                 "traffic: service moves all at once; weights need traffic: gateway or istio"
             )
+        if self.traffic == "argo-rollouts" and (self.kind != "canary" or self.idle is not None):
+            raise ValueError("traffic: argo-rollouts needs kind: canary, and knows no idle")
         if self.kind == "canary" and len(self.weights) < 2:  # noqa: PLR2004 - one below, and all
             raise ValueError("a canary needs a weight below 100, such as weights: [10, 50, 100]")
         missing = [weight for weight in self.hold_at if weight not in self.weights]
@@ -137,6 +139,7 @@ class Kubernetes(Entry):
     preview: ServicePattern | None = None
     route: ServicePattern | None = None
     virtual_service: ServicePattern | None = None
+    rollout: ServicePattern | None = None
     slot_label: str = "slot"
 
 
@@ -188,6 +191,11 @@ class Service(Entry):
             raise ValueError(
                 "traffic: istio needs kubernetes.virtual_service and kubernetes.slot_service"
             )
+        if traffic == "argo-rollouts" and not (k8s.rollout and self.deploy.kubernetes):
+            raise ValueError(
+                "traffic: argo-rollouts needs kubernetes.rollout, and deploy by set-image"
+            )
+        self.metrics.check_told_apart("{role}" if traffic == "argo-rollouts" else "{slot}")
         return self
 
 

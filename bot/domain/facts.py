@@ -121,9 +121,13 @@ class TrafficFact(Value):
     fence: int | None = None
     preview: Slot | None = None
     by_hand: Mapping[Slot, str] = {}
-    """For a route: the JSON Patch with which a person gives a slot everything."""
+    """For a route: the JSON Patch with which a person gives a slot everything. For a Rollout: the
+    one that sets the image of the slot again."""
     unfit: tuple[str, ...] = ()
-    """Sentences on routes that lead to a slot in a way in which the bot moves nothing."""
+    """Sentences on what keeps the bot from moving it: routes that lead to a slot in another way,
+    a Rollout whose steps don't fit or which is not at rest."""
+    rest: Literal["needed", "under way"] | None = None
+    """What a Rollout lacks until it rests on the slot that has all the traffic. None: nothing."""
 
     @property
     def live(self) -> Slot | None:

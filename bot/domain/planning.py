@@ -30,6 +30,7 @@ def build_plan(
     live: Slot | None = "blue" if elsewhere else cluster.traffic.live
     if live is None:
         return None
+    keeps_old = rules.target.keeps_old_slot and kind not in IN_PLACE
     return Plan(
         kind="release",
         target=rules.target,
@@ -45,8 +46,8 @@ def build_plan(
         live=live,
         steps=steps_for(kind, rules, live, has_pods=not elsewhere),
         rules=rules.fingerprint(),
-        # In place nothing of the version before is left to switch back to.
-        window=0 if kind in IN_PLACE else int(rules.rollback_window.total_seconds()),
+        # Else nothing of the version before is left to switch back to.
+        window=int(rules.rollback_window.total_seconds()) if keeps_old else 0,
         timeout=int(rules.timeout.total_seconds()),
     )
 

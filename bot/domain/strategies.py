@@ -42,6 +42,11 @@ def steps_for(
 def _refuse_unfit(kind: StrategyKind, rules: Rules) -> None:
     """Refuse what the service has no copy, no workflow or no way of testing for."""
     target, leave = rules.target, "Leave --strategy away."
+    if target.is_rollout and kind != "canary":
+        raise UserError(
+            f"Argo Rollouts runs {target.service}, and goes by canary only, not {kind}. {leave}",
+            Reason.NOT_UNDERSTOOD,
+        )
     if kind not in IN_PLACE:
         if target.one_copy:
             raise UserError(

@@ -16,17 +16,20 @@ class Target(Value):
     cluster: str | None
     namespace: str
     deployments: tuple[str, str]
-    """Deployment names, blue's first."""
+    """Deployment names, blue's first. A Rollout runs both slots: then both are its name."""
     containers: tuple[str, str]
     traffic: str
-    """`service`, `gateway` or `istio`; `whole` where there is one copy, and nothing to move."""
+    """`service`, `gateway`, `istio` or `argo-rollouts`; `whole` where there is one copy, and nothing
+    to move."""
     live_service: str
     slot_services: tuple[str, str] | None
     preview: str | None
     route: str | None
-    """Name of the HTTPRoute or, for `istio`, of the VirtualService; None for `service`."""
+    """Name of the HTTPRoute, the VirtualService (`istio`) or the Rollout; None for `service`."""
     slot_label: str
     image_pattern: str
+    weights: tuple[int, ...] | None = Field(default=None, exclude_if=unused)
+    """For a Rollout: the shares at which its steps must stop, in per cent."""
     smoke_cronjob: str | None = Field(default=None, exclude_if=unused)
     """Name of the suspended CronJob whose Job is the smoke test, where that is the way."""
     may_be_elsewhere: bool = Field(default=False, exclude_if=unused)
@@ -35,11 +38,25 @@ class Target(Value):
     @property
     def one_copy(self) -> bool:
         """Whether the service has a single Deployment and no slots: nothing to switch between."""
-        return self.deployments[0] == self.deployments[1]
+        return self.traffic == WHOLE
 
     def where(self, slot: Slot) -> str:
         """Name a slot for people: where there is but one copy, by its Deployment."""
         return f"Deployment {self.deployment(slot)}" if self.one_copy else slot
+
+    @property
+    def is_rollout(self) -> bool:
+        """Whether Argo Rollouts runs the pods: their number and the preview are its business."""
+        return self.traffic == ARGO
+
+    @property
+    def keeps_old_slot(self) -> bool:
+        """Whether the old version runs on at its size when a release has settled."""
+        return not (self.is_rollout or self.one_copy)
+
+    def runner(self, slot: Slot) -> str:
+        """Name what runs the slot's pods: `Deployment orders-green`, `Rollout orders`."""
+        return f"{'Rollout' if self.is_rollout else 'Deployment'} {self.deployment(slot)}"
 
     def deployment(self, slot: Slot) -> str:
         """Name of the slot's Deployment."""
@@ -52,6 +69,13 @@ class Target(Value):
     def slot_service(self, slot: Slot) -> str | None:
         """Name of the Service that selects the slot only, where there is one."""
         return self.slot_services[_index(slot)] if self.slot_services else None
+
+
+ARGO = "argo-rollouts"
+"""The catalogue's word for traffic that Argo Rollouts moves."""
+
+WHOLE = "whole"
+"""Our word for a service with one Deployment: no traffic is ever moved."""
 
 
 def _index(slot: Slot) -> int:
@@ -68,10 +92,15 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         return blue, pattern.format(service=service, slot="green")
 
     deployments = both(names.deployment)
-    traffic = "whole" if deployments[0] == deployments[1] else entry.strategy.traffic
-    two = traffic != "whole"
+    traffic: str = entry.strategy.traffic
+    if traffic == ARGO:
+        deployments = both(names.rollout or "")
+    elif deployments[0] == deployments[1]:
+        traffic = WHOLE
+    slots = traffic not in (ARGO, WHOLE)
     cronjob = entry.smoke.cronjob if entry.smoke else None
-    route = {"gateway": names.route, "istio": names.virtual_service}.get(traffic)
+    routes = {"gateway": names.route, "istio": names.virtual_service, ARGO: names.rollout}
+    route = routes.get(traffic)
     return Target(
         service=service,
         environment=environment,
@@ -81,11 +110,14 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         containers=both(names.container),
         traffic=traffic,
         live_service=names.service.format(service=service),
-        slot_services=both(names.slot_service) if names.slot_service and two else None,
-        preview=names.preview.format(service=service) if names.preview and two else None,
+        slot_services=both(names.slot_service) if names.slot_service and slots else None,
+        preview=names.preview.format(service=service)
+        if names.preview and traffic != WHOLE
+        else None,
         route=route.format(service=service) if route else None,
         slot_label=names.slot_label,
         image_pattern=entry.image,
+        weights=entry.strategy.weights if traffic == ARGO else None,
         smoke_cronjob=cronjob.format(service=service) if cronjob else None,
         may_be_elsewhere=entry.strategy.kind == "workflow",
     )

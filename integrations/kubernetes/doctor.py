@@ -21,6 +21,9 @@ from integrations.kubernetes.kinds import (
     ISTIO_GATEWAYS,
     JOBS,
     PODS,
+    REPLICA_SETS,
+    ROLLOUT_STATUS,
+    ROLLOUTS,
     SERVICES,
     VIRTUAL_SERVICES,
     Kind,
@@ -46,6 +49,9 @@ RIGHTS: Rights = {
 
 ISTIO_RIGHTS: Rights = {VIRTUAL_SERVICES: ALL_OF_IT}
 """What deploy/kubernetes/rbac-istio.yaml gives besides, where traffic is moved by Istio."""
+
+ARGO_RIGHTS: Rights = {ROLLOUTS: ALL_OF_IT, ROLLOUT_STATUS: ("patch",), REPLICA_SETS: ("get",)}
+"""What deploy/kubernetes/rbac-argo.yaml gives besides, where Argo Rollouts runs the pods."""
 
 SMOKE_RIGHTS: Rights = {CRONJOBS: ("get",), JOBS: ("create", "get", "delete")}
 """What deploy/kubernetes/rbac-smoke.yaml gives besides, where a CronJob's Job is a smoke test."""
@@ -142,6 +148,8 @@ async def _rights(space: Space, wanted: Mapping[Kind, set[str]]) -> list[Finding
     }
     if CRONJOBS in wanted:
         needed |= SMOKE_RIGHTS
+    if ROLLOUTS in wanted:
+        needed |= ARGO_RIGHTS
     missing = await _missing(space.api, space.name, needed)
     subject = _subject(space.api, space.name)
     if not missing:
@@ -177,7 +185,7 @@ async def _missing(api: KubeApi, space: str | None, needed: Rights) -> list[tupl
 
 
 async def _may(api: KubeApi, space: str | None, verb: str, kind: Kind) -> bool:
-    attributes = {"verb": verb, "group": kind.group, "resource": kind.plural}
+    attributes = kind.right(verb)
     if space is not None:
         attributes["namespace"] = space
     answer = await api.post(

@@ -66,7 +66,8 @@ def container_index(deployment: Object, name: str) -> int:
     for index, container in enumerate(containers):
         if container.get("name") == name:
             return index
-    raise PermanentError(f"Deployment {deployment['metadata']['name']} has no container {name}")
+    kind = deployment.get("kind") or "Deployment"
+    raise PermanentError(f"{kind} {deployment['metadata']['name']} has no container {name}")
 
 
 def match_labels(deployment: Object) -> dict[str, str]:

@@ -61,11 +61,11 @@ def is_known(space: Space, target: Target) -> bool:
 def names(target: Target) -> Iterator[tuple[Kind, str]]:
     """List what the target needs, as kind and name."""
     way = way_of(target)
-    for name in dict.fromkeys(target.deployments):
+    for name in dict.fromkeys(target.deployments) if not target.is_rollout else ():
         yield DEPLOYMENTS, name
     # What has one copy need not have a Service: nothing is moved by it.
-    lives = () if target.one_copy else (target.live_service,)
-    for service in (*lives, *(target.slot_services or ()), target.preview):
+    live = None if target.is_rollout or target.one_copy else target.live_service
+    for service in (live, *(target.slot_services or ()), target.preview):
         if service is not None:
             yield SERVICES, service
     if way.kind not in (SERVICES, DEPLOYMENTS):
@@ -81,7 +81,7 @@ def _absent(space: Space, target: Target) -> Iterator[Said]:
 
 
 def _deployments(space: Space, target: Target) -> Iterator[Said]:
-    for slot in SLOTS:
+    for slot in SLOTS if not target.is_rollout else ():
         name = target.deployment(slot)
         item = space.find(DEPLOYMENTS, name)
         if item is None:
@@ -107,7 +107,9 @@ def _services(space: Space, target: Target) -> Iterator[Said]:
             remedy = f"Put {label}: {slot} into its selector."
             yield f"Service {name} does not select the {slot} slot.", remedy
     selects = way_of(target).kind == SERVICES
-    moved = [target.preview, *([target.live_service] if selects else [])]
+    # Whatever a Rollout names, Argo points.
+    preview = None if target.is_rollout else target.preview
+    moved = [preview, *([target.live_service] if selects else [])]
     for name in moved:
         item = space.find(SERVICES, name) if name else None
         if item is not None and objects.selected_slot(item, label) is None:

@@ -14,6 +14,7 @@ from bot.settings import Settings
 from integrations.github.app_rights import FOR_PASSING, PERMISSIONS
 from integrations.http import build_http
 from integrations.kubernetes.doctor import (
+    ARGO_RIGHTS,
     GATEWAY_RIGHTS,
     ISTIO_RIGHTS,
     RIGHTS,
@@ -64,7 +65,13 @@ def test_each_file_holds_whole_objects(path: Path) -> None:
         assert {"apiVersion", "kind", "metadata"} <= item.keys()
         assert item["metadata"]["name"].startswith("release-bot")
         wide = item["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
-        here = ("rbac.yaml", "rbac-istio.yaml", "rbac-gateways.yaml", "rbac-smoke.yaml")
+        here = (
+            "rbac.yaml",
+            "rbac-istio.yaml",
+            "rbac-argo.yaml",
+            "rbac-gateways.yaml",
+            "rbac-smoke.yaml",
+        )
         anywhere = path.name in here
         assert wide or anywhere or item["metadata"]["namespace"] == "release-bot"
 
@@ -182,6 +189,7 @@ def test_accounts_and_secrets_have_one_name(pod: Any, container: Any) -> None:
     for file, kind in (
         ("rbac.yaml", "RoleBinding"),
         ("rbac-istio.yaml", "RoleBinding"),
+        ("rbac-argo.yaml", "RoleBinding"),
         ("rbac-smoke.yaml", "RoleBinding"),
         ("rbac-environments.yaml", "ClusterRoleBinding"),
         ("rbac-gateways.yaml", "RoleBinding"),
@@ -214,6 +222,7 @@ def _rules(file: str, kind: str) -> Iterator[tuple[tuple[str, str], tuple[str, .
     [
         ("rbac.yaml", "Role", RIGHTS),
         ("rbac-istio.yaml", "Role", ISTIO_RIGHTS),
+        ("rbac-argo.yaml", "Role", ARGO_RIGHTS),
         ("rbac-smoke.yaml", "Role", SMOKE_RIGHTS),
         ("rbac-environments.yaml", "ClusterRole", WIDE_RIGHTS),
         ("rbac-gateways.yaml", "Role", GATEWAY_RIGHTS),

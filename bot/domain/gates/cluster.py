@@ -37,6 +37,8 @@ def _rights(rules: Rules) -> str:
     files = ["deploy/kubernetes/rbac.yaml"]
     if rules.target.traffic == "istio":
         files.append("rbac-istio.yaml")
+    if rules.target.is_rollout:
+        files.append("rbac-argo.yaml")
     if rules.target.smoke_cronjob is not None:
         files.append("rbac-smoke.yaml")
     return " and ".join(files)

@@ -7,7 +7,7 @@ from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.engine.steps import analysing, judging
-from bot.engine.steps.shift import shares, written
+from bot.engine.steps.shift import shares, somebody_moved
 from bot.engine.steps.verify import MAY_PASS
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
@@ -78,14 +78,12 @@ async def _somebody_moved_it(work: Work) -> Held | None:
     expected = shares(work.step.slot, work.progress.weight)
     if newer or dict(traffic.weights) == expected:
         return newer
-    return Held(
-        f"Traffic is {written(traffic.weights)}; this release left it at {written(expected)}."
-    )
+    return somebody_moved(traffic, expected)
 
 
 def _sick(work: Work, slot: SlotFact) -> Outcome | None:
     if not slot.exists:
-        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+        return Failed(Reason.OBJECT_MISSING, f"{work.plan.target.runner(slot.slot)} is gone.")
     if work.plan.image is not None and slot.image != work.plan.image:
         return Held(f"{work.where} runs {slot.image}, not {work.plan.image}.")
     return _crashing(work, slot) or _too_few(work, slot)
@@ -93,7 +91,7 @@ def _sick(work: Work, slot: SlotFact) -> Outcome | None:
 
 def _crashing(work: Work, slot: SlotFact) -> Failed | None:
     if not slot.exists:
-        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+        return Failed(Reason.OBJECT_MISSING, f"{work.plan.target.runner(slot.slot)} is gone.")
     crashing = [t for t in slot.trouble if t.word not in MAY_PASS]
     if crashing:
         return failing(work.where, crashing[0])

@@ -18,9 +18,9 @@ async def run(work: Work) -> Outcome:
     """Look; patch what differs; look again on the next try."""
     idle = await work.look_at(work.step.slot)
     if not idle.exists:
-        name = work.plan.target.deployment(work.step.slot)
-        return Failed(Reason.OBJECT_MISSING, f"Deployment {name} is gone.")
-    newer = work.newer_mark(f"{work.where}'s Deployment", idle.fence)
+        name = work.plan.target.runner(work.step.slot)
+        return Failed(Reason.OBJECT_MISSING, f"{name} is gone.")
+    newer = work.newer_mark(work.plan.target.runner(idle.slot), idle.fence)
     if newer:
         return newer
     live = await work.look_at(work.plan.live)

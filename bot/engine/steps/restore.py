@@ -32,7 +32,7 @@ async def run(work: Work) -> Outcome:
     if before is None or patch is None:
         changed = await _changed_before(work)
         return Done(lines.slot_restored(work.where) if changed else None)
-    newer = work.newer_mark(f"{work.where}'s Deployment", slot.fence)
+    newer = work.newer_mark(work.plan.target.runner(slot.slot), slot.fence)
     if newer:
         return newer
     await work.intend("patch", about=f"{work.where}: back to {before.image}")
@@ -44,11 +44,15 @@ async def run(work: Work) -> Outcome:
 
 
 def _before(work: Work) -> SlotBefore | None:
-    """What is the bot's to put back. In place an autoscaler has the say on the size meanwhile."""
+    """What is the bot's to put back.
+
+    In place an autoscaler has the say on the size meanwhile, and of a Rollout's pods Argo has it.
+    """
     before = work.progress.before
     if work.plan.strategy == "workflow" or before is None:
         return None
-    return before.model_copy(update={"replicas": None}) if work.plan.in_place else before
+    sized = not (work.plan.in_place or work.plan.target.is_rollout)
+    return before if sized else before.model_copy(update={"replicas": None})
 
 
 def _patch(slot: SlotFact, before: SlotBefore | None) -> SlotPatch | None:

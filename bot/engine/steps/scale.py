@@ -16,8 +16,8 @@ async def run(work: Work) -> Outcome:
     """Look; patch the size where it is too small; look again on the next try."""
     slot = await work.look_at(work.step.slot)
     if not slot.exists:
-        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
-    newer = work.newer_mark(f"{work.step.slot}'s Deployment", slot.fence)
+        return Failed(Reason.OBJECT_MISSING, f"{work.plan.target.runner(slot.slot)} is gone.")
+    newer = work.newer_mark(work.plan.target.runner(slot.slot), slot.fence)
     if newer:
         return newer
     if work.plan.image is not None and slot.image != work.plan.image:

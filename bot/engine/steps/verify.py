@@ -23,7 +23,7 @@ async def run(work: Work) -> Outcome:
     if not work.forward:
         return await _old_slot(work, slot)
     if not slot.exists:
-        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+        return Failed(Reason.OBJECT_MISSING, f"{work.plan.target.runner(slot.slot)} is gone.")
     if work.plan.image is not None and slot.image != work.plan.image:
         return _another_image(work, slot)
     return _sick(work, slot) or await _whole(work, slot)

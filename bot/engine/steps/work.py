@@ -124,7 +124,10 @@ class Work:
         """How many pods the step's slot must have.
 
         By the largest size of the live slot: as its traffic goes, an autoscaler makes it smaller.
+        0: Argo Rollouts decides, and the slot is rolled out when it has what that wants.
         """
+        if self.plan.target.is_rollout:
+            return 0
         full = max(live.wanted, self.progress.full)
         return max(1, -(-full * self.step.share // 100))
 
@@ -155,6 +158,8 @@ REASONS = {
     "Unschedulable": Reason.PODS_UNSCHEDULABLE,
     "QuotaExceeded": Reason.PODS_NOT_MADE,
     "FailedCreate": Reason.PODS_NOT_MADE,
+    "RolloutAborted": Reason.ROLLOUT_FAILED,
+    "InvalidSpec": Reason.ROLLOUT_FAILED,
 }
 """The cluster's words for pods that won't come right by waiting, and our reasons."""
 

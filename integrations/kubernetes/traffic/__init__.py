@@ -6,7 +6,8 @@ for `strategy.traffic` in the catalogue.
 
 from collections.abc import Mapping
 
-from bot.domain.targets import Target
+from bot.domain.targets import ARGO, Target
+from integrations.kubernetes.traffic.argo import ArgoRollouts
 from integrations.kubernetes.traffic.gateway import Gateway
 from integrations.kubernetes.traffic.istio import Istio
 from integrations.kubernetes.traffic.service import Selector
@@ -20,6 +21,7 @@ WAYS: Mapping[str, Way] = {
     "gateway": Gateway(),
     "istio": Istio(),
     "whole": Whole(),
+    ARGO: ArgoRollouts(),
 }
 """Each way by the catalogue's word for it (`strategy.traffic`); `whole` follows from one copy."""
 

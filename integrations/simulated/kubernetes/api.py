@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from integrations.simulated.kubernetes import istio, jobs
+from integrations.simulated.kubernetes import istio, jobs, rollouts
 from integrations.simulated.kubernetes.cluster import Cluster
 from integrations.simulated.kubernetes.namespaces import Namespaces
 from integrations.simulated.kubernetes.objects import ApiError, Object, parse_selector, patched
@@ -21,6 +21,8 @@ APIS = {
     "services": ("api/v1", "ServiceList"),
     "httproutes": ("apis/gateway.networking.k8s.io/v1", "HTTPRouteList"),
     "gateways": ("apis/gateway.networking.k8s.io/v1", "GatewayList"),
+    "replicasets": ("apis/apps/v1", "ReplicaSetList"),
+    rollouts.KIND: (rollouts.API, "RolloutList"),
     istio.KIND: (istio.API, "VirtualServiceList"),
     istio.GATEWAYS: (istio.API, "GatewayList"),
     jobs.CRONJOBS: (jobs.API, "CronJobList"),
@@ -65,6 +67,9 @@ class SimulatedKubernetes(SimulatedServer):
                 ("PATCH", many + "/{name}", self._patch),
                 ("DELETE", many + "/{name}", self._delete),
             ]
+        # Of the kinds that have a status apart, it is a Rollout's that clients patch.
+        status = f"/{rollouts.API}/namespaces/{{ns}}/{{kind:{rollouts.KIND}}}/{{name}}/status"
+        found.append(("PATCH", status, self._patch_status))
         return [web.route(method, path, _answering(self, run)) for method, path, run in found]
 
     def kubeconfig(self, path: Path, contexts: list[str]) -> Path:
@@ -105,7 +110,8 @@ class SimulatedKubernetes(SimulatedServer):
     async def _review(self, request: web.Request) -> Object:
         body: Object = await request.json()
         wanted = body["spec"]["resourceAttributes"]
-        allowed = (wanted["verb"], wanted["resource"]) not in self.cluster.denied
+        resource = "/".join(filter(None, (wanted["resource"], wanted.get("subresource"))))
+        allowed = (wanted["verb"], resource) not in self.cluster.denied
         return body | {"status": {"allowed": allowed}}
 
     async def _pods(self, request: web.Request) -> Object | web.StreamResponse:
@@ -171,6 +177,7 @@ class SimulatedKubernetes(SimulatedServer):
         self.check_allowed("list", kind, namespace)
         if request.query.get("watch") in ("true", "1"):
             return await self._watch(request, kind, namespace)
+        self.cluster.argo.follow(namespace)
         found = list(self.cluster.objects.list(kind, namespace))[: _limit(request)]
         items = [self._whole(kind, namespace, o) for o in found]
         return _listed(APIS[kind][1], self.cluster, items)
@@ -183,6 +190,7 @@ class SimulatedKubernetes(SimulatedServer):
         response = await _stream(request)
         at = 0
         async for _ in _until_timeout(request, OBJECTS_LOOK):
+            self.cluster.argo.follow(namespace)
             news, at = objects.events[at:], len(objects.events)
             for version, what, event, item in news:
                 if version > seen and what == kind and item["metadata"]["namespace"] == namespace:
@@ -194,6 +202,8 @@ class SimulatedKubernetes(SimulatedServer):
             return item | {"status": self.cluster.deployment_status(namespace, item)}
         if kind == "httproutes":
             return item | {"status": self.cluster.route_status(namespace, item)}
+        if kind == rollouts.SETS:
+            return item | {"status": self.cluster.argo.set_status(namespace, item)}
         if kind == jobs.JOBS:
             return item | {"status": self.jobs.status(item, self.cluster.now())}
         if kind == istio.KIND and (status := self.cluster.istio_status(namespace, item)):
@@ -203,6 +213,7 @@ class SimulatedKubernetes(SimulatedServer):
     async def _get(self, request: web.Request) -> Object:
         kind, namespace, name = _named(request)
         self.check_allowed("get", kind, namespace)
+        self.cluster.argo.follow(namespace)
         return self._whole(kind, namespace, self.cluster.objects.get(kind, namespace, name))
 
     async def _create(self, request: web.Request) -> Object:
@@ -234,6 +245,12 @@ class SimulatedKubernetes(SimulatedServer):
             return patched(item, request.content_type, body)
         done = self.cluster.patch(kind, namespace, name, request.content_type, body)
         return self._whole(kind, namespace, done)
+
+    async def _patch_status(self, request: web.Request) -> Object:
+        kind, namespace, name = _named(request)
+        self.check_allowed("patch", f"{kind}/status", namespace)
+        body, type_ = await request.json(), request.content_type
+        return self.cluster.patch(kind, namespace, name, type_, body, status=True)
 
     async def _delete(self, request: web.Request) -> Object:
         kind, namespace, name = _named(request)
