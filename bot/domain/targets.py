@@ -19,8 +19,7 @@ class Target(Value):
     """Deployment names, blue's first. A Rollout runs both slots: then both are its name."""
     containers: tuple[str, str]
     traffic: str
-    """`service`, `gateway`, `istio` or `argo-rollouts`; `whole` where there is one copy, and nothing
-    to move."""
+    """`service`, `gateway`, `istio` or `argo-rollouts`; `whole` where there is but one copy."""
     live_service: str
     slot_services: tuple[str, str] | None
     preview: str | None
@@ -101,6 +100,7 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
     cronjob = entry.smoke.cronjob if entry.smoke else None
     routes = {"gateway": names.route, "istio": names.virtual_service, ARGO: names.rollout}
     route = routes.get(traffic)
+    preview = names.preview if traffic != WHOLE else None
     return Target(
         service=service,
         environment=environment,
@@ -111,9 +111,7 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         traffic=traffic,
         live_service=names.service.format(service=service),
         slot_services=both(names.slot_service) if names.slot_service and slots else None,
-        preview=names.preview.format(service=service)
-        if names.preview and traffic != WHOLE
-        else None,
+        preview=preview.format(service=service) if preview else None,
         route=route.format(service=service) if route else None,
         slot_label=names.slot_label,
         image_pattern=entry.image,
