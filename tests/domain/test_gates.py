@@ -132,7 +132,7 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("commits", {"held_back": (BAD,)}, "failed", "locked",
      "2.1.0 is held back since rel-2222 took it back in staging."),
     ("commits", {"held_back": (OTHER,), "seen": known((Seen(range=OTHER),))}, "failed",
-     "bad_commits_unknown", "took back in staging can't be told: nobody knows the commit of 2.9.0."),
+     "bad_commits_unknown", "in staging can't be told: nobody knows the commit of 2.9.0."),
     ("commits", {"held_back": (OTHER,), "seen": known((held_by("1" * 40, "2" * 40),))}, "failed",
      "bad_commits", "which rel-2222 took back in staging: 1111111 “Work”, 2222222 “Work”."),
     ("commits", {"held_back": (OTHER,), "seen": known((held_by(*(n * 40 for n in "12345")),))},

@@ -19,9 +19,15 @@ MONOREPO = CATALOG.replace(
 NO_SOAK = {"catalog": CATALOG.replace("    after: staging\n    soak: 1h\n", "")}
 
 
+async def asked(bot: Bot, words: str, state: str = "blocked") -> Release:
+    """The release that these words ask for, in that state. No two are asked for at one moment."""
+    await bot.passes(timedelta(seconds=1))
+    await bot.says(f"/release {words}")
+    return await bot.until(state)
+
+
 async def live(bot: Bot, version: str = "v2.1.0", service: str = "payments") -> Release:
-    await bot.says(f"/release {service} {version} prod")
-    release = (await bot.until("awaiting_approval")).id
+    release = (await asked(bot, f"{service} {version} prod", "awaiting_approval")).id
     await bot.clicks("Approve", by=BEN, release=release)
     return await bot.until("succeeded", release)
 
@@ -64,16 +70,14 @@ async def test_the_next_version_with_the_same_commits_is_refused_in_every_enviro
     rollback = await rolled_back(bot)
     tagged(bot, "v2.1.1", bot.world.github.add_commit(REPO, "ben", "One more"))
     for environment in ("stage", "prod"):
-        await bot.says(f"/release payments v2.1.1 {environment}")
-        blocked = await bot.until("blocked")
+        blocked = await asked(bot, f"payments v2.1.1 {environment}")
         card = bot.card(blocked.id)
         first, second = bad_commits(bot)
         assert "2.1.1 holds bad commits of payments 2.1.0, which " in gate(blocked)
         assert f"{first[:7]} “Faster”, {second[:7]} “Safer”" in card
         assert "Revert them (by ana, dan), or when the cause is mended" in card
         assert f"presses Cause is mended on {rollback}" in card
-    await bot.says("/release payments v2.1.0 stage")
-    same = await bot.until("blocked")
+    same = await asked(bot, "payments v2.1.0 stage")
     assert gate(same) == f"2.1.0 is held back since {rollback} took it back in production."
     assert "and its commits elsewhere" in bot.card(rollback)
     reply = await bot.says("/release status payments prod")
@@ -83,13 +87,11 @@ async def test_the_next_version_with_the_same_commits_is_refused_in_every_enviro
 
 async def test_an_automatic_rollback_holds_its_commits_back_too(bot: Bot) -> None:
     bot.world.kubernetes.cluster.behaves("orders:v2.1.0", Behaviour("crashes_after", 60))
-    await bot.says("/release orders v2.1.0 prod")
-    release = (await bot.until("awaiting_approval")).id
+    release = (await asked(bot, "orders v2.1.0 prod", "awaiting_approval")).id
     await bot.clicks("Approve", by=BEN)
     await bot.until("rolled_back", release)
     tagged(bot, "v2.1.1", bot.world.github.add_commit(REPO))
-    await bot.says("/release orders v2.1.1 stage")
-    blocked = await bot.until("blocked")
+    blocked = await asked(bot, "orders v2.1.1 stage")
     assert blocked.reason is Reason.BAD_COMMITS
     assert f"which {release} took back in production" in gate(blocked)
 
@@ -103,10 +105,8 @@ async def test_with_the_revert_it_goes_through_and_the_rest_stays_held_back(give
     assert "Cause is mended" in [b.label for b in bot.card_message(rollback).buttons()]
     reapplied = bot.world.github.history.revert(REPO, bot.world.github.repository(REPO).order[-1])
     tagged(bot, "v2.1.2", reapplied)
-    await bot.says("/release payments v2.1.2 prod")
-    assert (await bot.until("blocked")).reason is Reason.BAD_COMMITS
-    await bot.says("/release payments v2.1.0 prod")
-    assert (await bot.until("blocked")).reason is Reason.LOCKED
+    assert (await asked(bot, "payments v2.1.2 prod")).reason is Reason.BAD_COMMITS
+    assert (await asked(bot, "payments v2.1.0 prod")).reason is Reason.LOCKED
 
 
 async def test_an_older_version_and_another_branch_go_through(given: Given) -> None:
@@ -125,21 +125,18 @@ async def test_another_service_shares_what_touches_its_path(given: Given) -> Non
     commits[0].files = ("services/payments/app.py", "services/orders-old/app.py")
     rollback = await rolled_back(bot)
     tagged(bot, "v2.1.1", bot.world.github.add_commit(REPO))
-    await bot.says("/release orders v2.1.1 stage")
-    untouched = await bot.until("succeeded")
+    untouched = await asked(bot, "orders v2.1.1 stage", "succeeded")
     assert "commits" not in [g.gate for g in untouched.gates]
     # A process keeps what it has read, since no commit changes; another one reads it anew.
     commits[1].files = ("services/orders/app.py",)
     await bot.crashes_and_restarts()
     tagged(bot, "v2.1.2", bot.world.github.add_commit(REPO))
-    await bot.says("/release orders v2.1.2 stage")
-    touched = await bot.until("blocked")
+    touched = await asked(bot, "orders v2.1.2 stage")
     assert "holds a bad commit of payments 2.1.0" in gate(touched)
     assert "“Safer”" in gate(touched)
     assert "“Faster”" not in gate(touched)
     # Without a path every commit is its own, and what it depends on is nobody's.
-    await bot.says("/release config v2.1.2 stage")
-    assert "holds bad commits of payments 2.1.0" in gate(await bot.until("blocked"))
+    assert "holds bad commits of payments 2.1.0" in gate(await asked(bot, "config v2.1.2 stage"))
     await bot.clicks("Cause is mended", by=DAN, release=rollback)
     assert (await bot.until("succeeded", touched.id)).version == "v2.1.2"
 
@@ -149,8 +146,7 @@ async def test_while_github_is_away_it_is_closed_and_goes_on_then(given: Given) 
     await rolled_back(bot)
     without(bot, "v2.1.1")
     bot.world.github.fail(Fault("status", path="/compare/", times=None))
-    await bot.says("/release payments v2.1.1 prod")
-    blocked = await bot.until("blocked")
+    blocked = await asked(bot, "payments v2.1.1 prod")
     assert blocked.reason is Reason.SOURCE_UNKNOWN
     assert gate(blocked) == "unknown: GitHub answered 503."
     assert "Retry" in [b.label for b in bot.card_message(blocked.id).buttons()]
@@ -173,10 +169,8 @@ async def test_mended_lets_those_that_wait_go_on_everywhere(given: Given) -> Non
     bot = await given(**NO_SOAK)
     rollback = await rolled_back(bot)
     tagged(bot, "v2.1.1", bot.world.github.add_commit(REPO))
-    await bot.says("/release payments v2.1.1 stage")
-    staging = (await bot.until("blocked")).id
-    await bot.says("/release orders v2.1.1 prod")
-    other = (await bot.until("blocked")).id
+    staging = (await asked(bot, "payments v2.1.1 stage")).id
+    other = (await asked(bot, "orders v2.1.1 prod")).id
     await bot.clicks("Cause is mended", by=DAN, release=rollback)
     await bot.until("succeeded", staging)
     await bot.until("awaiting_approval", other)
@@ -216,13 +210,11 @@ async def test_two_ranges_at_once_are_mended_one_by_one(given: Given) -> None:
     async with bot.app.store.read() as session:
         held = {release.id for release in await held_back.holders(session)}
         assert held == {first, second}
-    await bot.says("/release payments v2.1.2 prod")
-    blocked = await bot.until("blocked")
+    blocked = await asked(bot, "payments v2.1.2 prod")
     assert f"which {second} took back" in gate(blocked)
     assert "“Also bad”" in gate(blocked)
     assert "“Faster”" not in gate(blocked)
-    await bot.says("/release payments v2.1.0 prod")
-    old = await bot.until("blocked")
+    old = await asked(bot, "payments v2.1.0 prod")
     await bot.clicks("Cause is mended", by=DAN, release=second)
     await bot.until("awaiting_approval", blocked.id)
     # The first lock holds again, and so does its own version.
@@ -259,8 +251,7 @@ async def test_where_nobody_knows_the_commit_gone_back_to_it_is_closed_in_words(
     rollback = await rolled_back(bot)
     tagged(bot, "v2.0.5", bot.world.github.repository(REPO).order[1])
     tagged(bot, "v2.1.1", bot.world.github.add_commit(REPO))
-    await bot.says("/release payments v2.1.1 stage")
-    blocked = await bot.until("blocked")
+    blocked = await asked(bot, "payments v2.1.1 stage")
     assert blocked.reason is Reason.BAD_COMMITS_UNKNOWN
     assert gate(blocked) == (
         "Whether 2.1.1 holds bad commits of payments 2.1.0, which "
@@ -276,10 +267,8 @@ async def test_a_version_that_its_commits_do_not_explain_holds_its_own_place(
     without(bot, "v2.1.1")
     second = await rolled_back(bot, "v2.1.1")
     tagged(bot, "v2.1.2", bot.world.github.add_commit(REPO))
-    await bot.says("/release payments v2.1.2 stage")
-    await bot.until("succeeded")
-    await bot.says("/release payments v2.1.2 prod")
-    blocked = await bot.until("blocked")
+    await asked(bot, "payments v2.1.2 stage", "succeeded")
+    blocked = await asked(bot, "payments v2.1.2 prod")
     assert blocked.reason is Reason.LOCKED
     assert f"since {second} took 2.1.1 back, which its commits don't explain" in gate(blocked)
 
@@ -287,8 +276,7 @@ async def test_a_version_that_its_commits_do_not_explain_holds_its_own_place(
 async def test_what_waits_for_approval_is_looked_at_again(given: Given) -> None:
     bot = await given(**NO_SOAK)
     tagged(bot, "v2.1.1", bot.world.github.add_commit(REPO))
-    await bot.says("/release orders v2.1.1 prod")
-    waits = (await bot.until("awaiting_approval")).id
+    waits = (await asked(bot, "orders v2.1.1 prod", "awaiting_approval")).id
     await rolled_back(bot)
     await bot.clicks("Approve", by=BEN, release=waits)
     assert (await bot.until("blocked", waits)).reason is Reason.BAD_COMMITS
@@ -297,8 +285,7 @@ async def test_what_waits_for_approval_is_looked_at_again(given: Given) -> None:
 async def test_what_was_queued_before_a_rollback_goes_back_to_its_gates(given: Given) -> None:
     bot = await given(**NO_SOAK)
     rollback = await rolled_back(bot)
-    await bot.says("/release payments v1.9.0 prod")
-    ready = await bot.until("awaiting_approval")
+    ready = await asked(bot, "payments v1.9.0 prod", "awaiting_approval")
     now = bot.world.clock.now()
     queued = ready.model_copy(update={"state": State.QUEUED, "weighed": ()})
     async with bot.app.store.write() as session:
