@@ -239,9 +239,8 @@ async def test_the_older_of_two_may_be_mended_first(given: Given) -> None:
     await bot.clicks("Cause is mended", by=DAN, release=first)
     async with bot.app.store.read() as session:
         assert [release.id for release in await held_back.holders(session)] == [second]
-    await bot.says("/release payments v2.1.0 prod")
     # Its commits are in the second range as well.
-    assert second in gate(await bot.until("blocked"))
+    assert second in gate(await asked(bot, "payments v2.1.0 prod"))
 
 
 async def test_where_nobody_knows_the_commit_gone_back_to_it_is_closed_in_words(
