@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from bot.domain.behind import Tags
 from bot.domain.catalog import Slot
+from bot.domain.commits import Commits
 from bot.domain.counters import Sample, Series
 from bot.domain.events import PlatformEvent
 from bot.domain.facts import CheckRun, ClusterFact, Diff, Scan, SlotFact, Tag, TrafficFact
@@ -57,6 +58,15 @@ class SourceHost(Protocol):
 
     async def diff(self, repository: str, base: str, head: str) -> Diff:
         """Compare two commits or tags."""
+
+    async def commits(self, repository: str, base: str, head: str, most: int) -> Commits:
+        """List the commits that head has and base lacks, oldest first, at most so many.
+
+        Takes whole shas: what is told of them never changes.
+        """
+
+    async def files(self, repository: str, commit: str) -> tuple[str, ...] | None:
+        """List the paths that a commit touches, old names too; None: more than the host tells."""
 
     async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
         """List the newest check run of each name on the commit, and commit statuses alike."""

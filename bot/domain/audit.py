@@ -39,6 +39,7 @@ class AuditTag(StrEnum):
     RELEASE_HELD = "bot:release:held"
     PERSON_ASKED = "bot:person:asked"
     TARGET_LOCKED = "bot:target:locked"
+    LOCK_PASSED = "bot:lock:passed"
     SLOT_SCALED_DOWN = "bot:slot:scaled_down"
     LEDGER_CHANGED = "bot:ledger:changed"
     CATALOG_LOADED = "bot:catalog:loaded"

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from bot.domain.catalog import Slot
+from bot.domain.held_back import BadRange, Seen
 from bot.domain.submitted import Submitted
 from bot.domain.value import Value
 
@@ -225,6 +226,10 @@ class Facts(Value):
     promotion: Known[Promotion] | Unknown | None = None
     ledger: LedgerFact | None = None
     lock: LockFact | None = None
+    held_back: tuple[BadRange, ...] = ()
+    """What rollbacks hold back of the same repository, wherever that was."""
+    seen: Known[tuple[Seen, ...]] | Unknown = Known(value=())
+    """What the commit holds of them; those that share nothing with the service are left out."""
     under_way: str | None = None
     """Id of another release that is under way for this target."""
     rates: Mapping[str, Rate] = {}

@@ -28,12 +28,14 @@ class Reason(StrEnum):
     EVIDENCE_FINDINGS = "evidence_findings"
     UNDER_WAY = "under_way"
     LOCKED = "locked"
+    BAD_COMMITS = "bad_commits"
     CLUSTER_NOT_READY = "cluster_not_ready"
     CLUSTER_FORBIDDEN = "cluster_forbidden"
     ALREADY_LIVE = "already_live"
     # A gate could not tell.
     SOURCE_UNKNOWN = "source_unknown"
     LIVE_VERSION_UNKNOWN = "live_version_unknown"
+    BAD_COMMITS_UNKNOWN = "bad_commits_unknown"
     # Waiting for people.
     NEEDS_APPROVAL = "needs_approval"
     # While it runs.

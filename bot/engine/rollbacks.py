@@ -15,7 +15,7 @@ from bot.domain.releases import Progress, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.returning import Former, former_of, return_rules
 from bot.domain.rules import rules_for
-from bot.engine import effects, record, undoing
+from bot.engine import effects, held_back, record, undoing
 from bot.engine.deciding import Change, Deciding
 from bot.engine.effects import TRAFFIC, EarlyLook, HeadStart
 from bot.errors import UserError
@@ -71,6 +71,7 @@ class Rollbacks(Deciding):
             shown = [(r.id, r.asker.channel) for r in (rollback, undone)]
             await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
+            await self._pass_lock(session, rollback)
             await record.tell_platform(session, None, rollback, self._world.catalog())
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)
@@ -109,6 +110,7 @@ class Rollbacks(Deciding):
                 environment=place[1],
                 version=former.version,
             )
+            await self._pass_lock(session, rollback)
             said = [lines.return_asked(self._asker.user, former, now)]
             await record.say(session, rollback, said, now)
 
@@ -166,6 +168,10 @@ class Rollbacks(Deciding):
             acted_by=self._asker.user,
             acted_at=self._at,
         )
+
+    async def _pass_lock(self, session: Session, rollback: Release) -> None:
+        by = self._asker.user
+        await held_back.note_passed(session, rollback.id, _place(rollback), self._now, by=by)
 
     async def _taken(self, session: Session, release_id: str, place: tuple[str, str]) -> Lease:
         world = self._world

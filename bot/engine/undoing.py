@@ -11,7 +11,7 @@ from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Failed, Held
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.engine import record
+from bot.engine import held_back, record
 from bot.engine.steps.work import Work
 from bot.store import audit, leases, wishes
 from bot.store.session import Session
@@ -72,6 +72,8 @@ async def fail(work: Work, before: Release, outcome: Failed) -> bool:
             reason=outcome.reason.value,
             sentence=outcome.sentence,
         )
+        if moved:
+            await held_back.note_passed(session, before.id, _place(before), now)
         said = [*work.said, lines.undoing(outcome.sentence, work.plan, moved=moved)]
         await record.advance(session, before, after, now, due_at=now, lines=said)
     return True
@@ -110,6 +112,12 @@ async def turn_back(session: Session, release: Release, wish: Wish, now: datetim
         detail=None,
     ).model_copy(update={"acted_by": wish.by, "acted_at": wish.at})
     line = lines.rollback_asked(wish.by) if moved else lines.cancelling(wish.by)
+    if moved:
+        await held_back.note_passed(session, release.id, _place(release), now, by=wish.by)
     await wishes.take_all(session, release.id, now)
     await record.advance(session, release, after, now, due_at=now, lines=[line], by=wish.by)
     return after
+
+
+def _place(release: Release) -> tuple[str, str]:
+    return release.service, release.environment

@@ -89,7 +89,8 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
     if release.former is not None:
         rules = return_rules(rules)
     now = world.clock.now()
-    facts = await gather(world, release.request, rules, now, release_id=release.id)
+    back = release.former is not None
+    facts = await gather(world, release.request, rules, now, release_id=release.id, going_back=back)
     release = release if release.former else _spelled(release, rules, facts)
     if release.former is not None:
         gates = return_gates(release.former, release.request, facts, rules)
@@ -97,7 +98,8 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
         gates = evaluate_all(release.request, facts, rules)
     plan = build_plan(release.request, rules, facts, release.former)
     diff = facts.diff.value if isinstance(facts.diff, Known) else release.diff
-    release_now = release.model_copy(update={"diff": diff, "rules": rules})
+    weighed = tuple(bad.release for bad in facts.held_back)
+    release_now = release.model_copy(update={"diff": diff, "rules": rules, "weighed": weighed})
     await _settle_gates(world, lease, release_now, rules, (facts, plan), gates)
 
 

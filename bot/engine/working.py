@@ -14,7 +14,7 @@ from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import Version, VersionError
-from bot.engine import endings, pausing, record, undoing, wishing
+from bot.engine import endings, held_back, pausing, record, undoing, wishing
 from bot.engine.effects import HeadStart
 from bot.engine.steps import STEPS
 from bot.engine.steps.work import Work
@@ -60,19 +60,7 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
         await targets.count_start(session, release.environment)
-        problem = None if release.former else await _order_broken(session, release)
-        if problem:
-            await leases.hold(session, lease, None)
-            after = release.model_copy(
-                update={
-                    "state": advance(release.state, Event.GATES_REFUSED),
-                    "reason": Reason.DEPENDENCY_UNDER_WAY,
-                    "detail": problem,
-                }
-            )
-            again = now + timedelta(seconds=60)
-            said = [lines.blocked(problem)]
-            await record.advance(session, release, after, now, due_at=again, lines=said)
+        if not release.former and await _stopped(session, lease, release, now):
             return False
         progress = release.progress.model_copy(update={"since": now})
         after = release.model_copy(
@@ -88,6 +76,35 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
         catalog = world.catalog()
         await record.advance(session, release, after, now, due_at=now, lines=said, catalog=catalog)
     return True
+
+
+async def _stopped(session: Session, lease: Lease, release: Release, now: datetime) -> bool:
+    """Send it back to its gates where what they said no longer holds."""
+    reason, again = Reason.DEPENDENCY_UNDER_WAY, now + timedelta(seconds=60)
+    problem = await _order_broken(session, release)
+    if problem is None:
+        reason, again = Reason.BAD_COMMITS_UNKNOWN, now
+        problem = await _rolled_back_since(session, release)
+    if problem is None:
+        return False
+    await leases.hold(session, lease, None)
+    after = release.model_copy(
+        update={
+            "state": advance(release.state, Event.GATES_REFUSED),
+            "reason": reason,
+            "detail": problem,
+        }
+    )
+    said = [lines.blocked(problem)]
+    await record.advance(session, release, after, now, due_at=again, lines=said)
+    return True
+
+
+async def _rolled_back_since(session: Session, release: Release) -> str | None:
+    """Find a rollback whose bad commits the gates could not look for: it came after them."""
+    held = await held_back.ranges(session, release.rules.repository)
+    new = next((bad.release for bad in held if bad.release not in release.weighed), None)
+    return f"{new} was rolled back meanwhile; its commits are looked for in this." if new else None
 
 
 async def _order_broken(session: Session, release: Release) -> str | None:

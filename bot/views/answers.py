@@ -131,7 +131,10 @@ def place_status(place: Place, latest: Sequence[Release], now: datetime) -> Mess
         lines.append("The ledger has nothing of it yet.")
     if lock:
         by = f" by {person(lock.by)}" if lock.by else ""
-        lines.append(f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}.")
+        lines.append(
+            f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}. "
+            "A version without the bad commits, or with their revert, passes."
+        )
     lines += [f"{safe(headline(r))}: {state_line(Card(release=r, now=now))}" for r in latest[:3]]
     return plain("\n".join(lines))
 

@@ -13,12 +13,14 @@ Object = dict[str, Any]
 
 @dataclass
 class Commit:
-    """One commit. `author` is a GitHub login."""
+    """One commit. `author` is a GitHub login, `files` are the paths that it touches."""
 
     sha: str
     author: str
     message: str
     at: datetime
+    parents: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass
@@ -110,10 +112,18 @@ class Repository:
 
     def between(self, base: str, head: str) -> tuple[list[Commit], int]:
         """Commits that head has and base lacks, oldest first, and how many base has beyond."""
-        a, b = self.order.index(base), self.order.index(head)
-        if b >= a:
-            return [self.commits[sha] for sha in self.order[a + 1 : b + 1]], 0
-        return [], a - b
+        here, there = self.reached(head), self.reached(base)
+        ahead = [commit for sha, commit in self.commits.items() if sha in here - there]
+        return ahead, len(there - here)
+
+    def reached(self, sha: str) -> set[str]:
+        """A commit and all that came before it."""
+        found, left = {sha}, [sha]
+        while left:
+            fresh = [p for p in self.commits[left.pop()].parents if p not in found]
+            found.update(fresh)
+            left += fresh
+        return found
 
 
 def make_sha(*parts: object) -> str:
