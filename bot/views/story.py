@@ -12,8 +12,8 @@ from bot.domain.grounds import PREFIX
 from bot.domain.plans import short_digest
 from bot.domain.story import Story
 from bot.ports import Message
-from bot.views import blocks
-from bot.views.card import Card, headline, state_line, steps_words
+from bot.views import blocks, step_words
+from bot.views.card import Card, headline, state_line
 from bot.views.words import count, moment, person, safe
 
 MOST_TURNS = 60
@@ -103,7 +103,7 @@ def _plan(story: Story) -> str:
     plan, digest = story.release.plan, short_digest(story.release.digest or "")
     changed = len(story.of(AuditTag.PLAN_CHANGED))
     times = f" It changed {count(changed, 'time')}." if changed else ""
-    return f"*Plan* {digest}: {steps_words(plan)}.{times}" if plan else ""
+    return f"*Plan* {digest}: {step_words.listed(plan)}.{times}" if plan else ""
 
 
 def _gates(story: Story, entries: Sequence[AuditEntry], now: datetime) -> str:
