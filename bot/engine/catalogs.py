@@ -55,7 +55,8 @@ def _told(changes: tuple[Change, ...], before: Catalog | None, now: Catalog) -> 
     for change in changes:
         path, difference = change.path, f"{change.before} → {change.after}"
         owner = change.person
-        if owner is not None:
+        if owner is not None or "waivers" in path:
+            # A waiver has an owner and a reason in somebody's words.
             told[mentioning(path, users)] = written(difference, owner)
         else:
             told[mentioning(path, users)] = mentioning(difference, users)
