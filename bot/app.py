@@ -7,7 +7,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +16,11 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from bot import doctor
+from bot import doctor, doctor_record
 from bot.domain.catalog import Catalog
 from bot.engine import catalogs
 from bot.engine.events import EventPost
-from bot.engine.faults import fault_id
+from bot.engine.faults import kept_up
 from bot.engine.health import ProcessHealth
 from bot.engine.host_view import HostViews
 from bot.engine.inbox import Inbox
@@ -33,6 +33,7 @@ from bot.errors import PermanentError, TemporaryError
 from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
 from bot.ports_smoke import HttpChecks, Jobs
+from bot.record_keeping import keeping_of
 from bot.settings import Settings, revealed, secret_named
 from bot.store import checkup, webhooks
 from bot.store.migrate import migrate
@@ -224,13 +225,15 @@ class App:
 
     async def start(self, *, loops: bool = True) -> None:
         """Prepare, listen, and run the loops. Whatever is out of reach outside is waited for."""
+        # A record that its operator believes to be signed must not go on unsigned: KeyFault.
+        keeping = keeping_of(self.settings)
         await self.prepare()
         http = build_http(self.health, self.routes())
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
         if loops:
             speaking = (self.outbox.run, self.events.run, self.host_views.run)
             turning = (self.inbox.run, self.reconciler.run, *speaking)
-            self._loops = self._run(*(_kept_up(loop) for loop in turning))
+            self._loops = self._run(*(kept_up(loop) for loop in turning))
             self.health.watch(self._loops)
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
@@ -238,7 +241,7 @@ class App:
             if self._wakeups is not None:
                 self._run(self._wakeups.run(self._rung))
             self.kubernetes.report_changes(self.reconciler.changed)
-            self.scheduler.start(housekeeping(self.world))
+            self.scheduler.start(housekeeping(self.world, keeping))
         if self.socket is not None:
             self._sockets = self._run(self.socket.run())
         log.info("listening", url=self.url, slack=self._receiver is not None)
@@ -325,6 +328,7 @@ class App:
             "Kubernetes": lambda: self.kubernetes.check(doctor.targets(catalog), everywhere),
             "Database": lambda: checkup.examine(self.store),
             "Sinks": lambda: self.sinks.examine(catalog.events.sinks),
+            "Record": lambda: doctor_record.examine(self.store, settings, self.clock.now()),
         }
         if settings.slack_bot_token is not None:
             places = (doctor.channels(catalog), doctor.usergroups(catalog))
@@ -355,19 +359,15 @@ def load_catalog(path: Path) -> catalog_file.Loaded:
 host_time = SystemClock().now
 """The host's time, for what runs beside the app: the demo's simulated systems."""
 
+
+async def now_at(store: Store) -> datetime:
+    """Give the time as a bot on this database has it, for commands that work without one."""
+    return host_time() if store.is_sqlite else await store.server_time()
+
+
 CatalogError = catalog_file.CatalogError
 catalog_schema, read_mapping = catalog_file.json_schema, catalog_file.read_mapping
 LARGEST_REPORT, read_report = evidence.LARGEST, evidence.read
-
-
-async def _kept_up(loop: Callable[[], Awaitable[None]]) -> None:
-    """Run a loop to its end; a bug in it is logged with an id, and it goes on a second later."""
-    while True:
-        try:
-            return await loop()
-        except Exception:
-            log.exception("loop_failed", loop=loop.__qualname__, error_id=fault_id())
-            await asyncio.sleep(1.0)
 
 
 def _chat(

@@ -167,8 +167,10 @@ def targets(catalog: Catalog) -> list[Target]:
 
 def channels(catalog: Catalog) -> tuple[str, ...]:
     """List the channels that the bot speaks in by itself."""
-    stale = catalog.reports.stale
-    return tuple(dict.fromkeys((*catalog.slack.channels, *([stale.channel] if stale else []))))
+    stale, audit = catalog.reports.stale, catalog.audit
+    own = [stale.channel if stale else None, audit.checkpoints if audit else None]
+    named = (*catalog.slack.channels, *(channel for channel in own if channel))
+    return tuple(dict.fromkeys(named))
 
 
 def usergroups(catalog: Catalog) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         extends = request.kind == "extend"
         return await (wish.extend(request.name, None) if extends else wish.keep(request.name))
     if isinstance(request, DetailsRequest):
-        return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
+        seen = await ctx.queries.details(request.release_id)
+        shown = answers.details(*seen, ctx.now)
+        return ctx.decisions.saw_plan(shown, request.release_id, digest=seen[0].digest)
     if request.kind == "approve":
         return await ctx.decisions.approve(request.release_id, request.digest, None)
     if request.kind == "reject":

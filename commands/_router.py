@@ -64,7 +64,12 @@ class Router:
         return answer
 
     async def _context(self, invocation: Invocation, at: datetime) -> Context:
-        asker = Asker(user=invocation.user, channel=invocation.channel, thread=invocation.thread)
+        asker = Asker(
+            user=invocation.user,
+            channel=invocation.channel,
+            thread=invocation.thread,
+            via=invocation.kind,
+        )
         queries = Queries(self._world)
         return Context(
             asker=asker,

@@ -18,7 +18,7 @@ from bot.domain.patterns import ImagePattern, ServicePattern, SlotPattern, TagPa
 from bot.domain.policies import Approvals, Policy, StrategyKind
 from bot.domain.sinks import Events
 from bot.domain.smoke import Smoke
-from bot.domain.value import canonical, digest
+from bot.domain.value import canonical, digest, unused
 from bot.domain.versions import Constraint
 
 Slot = Literal["blue", "green"]
@@ -199,6 +199,12 @@ class Service(Entry):
         return self
 
 
+class Audit(Entry):
+    """Where signed checkpoints of the record are posted: a channel that outlives the database."""
+
+    checkpoints: str | None = None
+
+
 class Catalog(Entry):
     """All of it. `defaults` were merged into services and environments before this was made."""
 
@@ -215,6 +221,7 @@ class Catalog(Entry):
     events: Events = Events()
     ephemeral: Ephemeral | None = None
     reports: Reports = Reports()
+    audit: Audit | None = Field(default=None, exclude_if=unused)
 
     def environment_named(self, word: str) -> str | None:
         """Resolve an environment's name or alias; None where there is none such."""

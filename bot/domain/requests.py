@@ -14,6 +14,8 @@ class Asker(Value):
     channel: str
     thread: str | None = None
     """Time stamp of the thread's root message, where the words came from a thread."""
+    via: Literal["command", "mention", "click"] | None = None
+    """How it was said; None: an older version of the bot took it."""
 
 
 class ReleaseRequest(Value):
@@ -41,8 +43,9 @@ class StatusRequest(Value):
 
 
 class HistoryRequest(Value):
-    """Show what ran, newest first. At least a service or an environment is named."""
+    """Show what ran, newest first; or with `release_id` all that the record has on one release."""
 
+    release_id: str | None = None
     service: str | None = None
     environment: str | None = None
 

@@ -6,13 +6,14 @@ made anew, which voids their approvals. Releases under way keep the rules that t
 
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
-from bot.domain.catalog_changes import Change, differences
+from bot.domain.catalog_changes import Change, differences, mentioning, people_in
 from bot.domain.lifecycle import WAITING, State
 from bot.domain.releases import Release
 from bot.domain.rules import rules_for
 from bot.engine.waiting import ask_gates_again, not_in_catalog
 from bot.engine.world import World
 from bot.store import audit, catalogs, outbox, releases
+from bot.store.audit import Datum, written
 from bot.store.session import Session
 from bot.views import catalog_news
 
@@ -35,15 +36,31 @@ async def take_over(world: World, catalog: Catalog) -> tuple[Change, ...]:
             AuditTag.CATALOG_LOADED,
             "catalogue",
             now,
+            actor=None,
             fingerprint=fingerprint,
             changes=len(changes),
-            **{c.path: f"{c.before} → {c.after}" for c in changes[:MOST_CHANGES]},
+            **_told(changes[:MOST_CHANGES], before, catalog),
         )
         await _announce(world, session, catalog, changes, fingerprint)
         await _look_again(world, session)
     world.work.ring()
     world.mail.tell()
     return changes
+
+
+def _told(changes: tuple[Change, ...], before: Catalog | None, now: Catalog) -> dict[str, Datum]:
+    """Write changes for the record: people by mention, what is said of them beside the chain."""
+    users = people_in(now) | (people_in(before) if before else frozenset())
+    told: dict[str, Datum] = {}
+    for change in changes:
+        path, difference = change.path, f"{change.before} → {change.after}"
+        owner = change.person
+        if owner is not None or "waivers" in path:
+            # A waiver has an owner and a reason in somebody's words.
+            told[mentioning(path, users)] = written(difference, owner)
+        else:
+            told[mentioning(path, users)] = mentioning(difference, users)
+    return told
 
 
 async def _announce(
@@ -92,5 +109,5 @@ async def refused(world: World, problems: str) -> None:
             AuditTag.CATALOG_REFUSED,
             "catalogue",
             world.clock.now(),
-            problems=problems[:2000],
+            problems=written(problems[:2000]),
         )

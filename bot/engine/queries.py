@@ -11,11 +11,12 @@ from bot.domain.plans import Plan
 from bot.domain.releases import Approval, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules, rules_for
+from bot.domain.story import Story
 from bot.domain.versions import bare
 from bot.engine.facts import gather, running, version_as_tagged
 from bot.engine.world import World
 from bot.errors import PermanentError, TemporaryError
-from bot.store import approvals, audit, cards, ledger, releases, targets
+from bot.store import approvals, audit, audit_texts, cards, ledger, people, releases, targets
 from bot.views import refusals
 
 
@@ -41,8 +42,18 @@ class Queries:
         async with self._world.store.read() as session:
             votes = await approvals.of(session, release_id)
             record = await audit.of_subject(session, release_id)
-            names = await audit.people(session)
+            names = await people.names(session)
         return release, votes, record, names
+
+    async def story(self, release_id: str) -> Story:
+        """Read all that the record has on one release, and what stands beside it."""
+        release = await self.release(release_id)
+        async with self._world.store.read() as session:
+            votes = await approvals.of(session, release_id)
+            entries = await audit.of_subject(session, release_id)
+            names = await people.names(session)
+            texts = await audit_texts.on(session, release_id)
+        return Story(release=release, votes=votes, entries=entries, names=names, texts=texts)
 
     async def under_way(self) -> list[Release]:
         """List all that has not ended, oldest first."""

@@ -14,8 +14,13 @@ from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.ports import Message
 from bot.store import audit, cards, events, host_views, outbox, releases
+from bot.store.audit import written
 from bot.store.session import Session, note_ending
+from bot.store.tables import CardRow, OutboxRow
 from bot.views import host_view
+
+CHECKPOINT = "checkpoint"
+"""How the keys of messages begin that publish a checkpoint."""
 
 VIEW_REST = timedelta(seconds=1)
 """How long GitHub's view of a release waits: what follows at once is shown in its stead."""
@@ -117,6 +122,45 @@ async def show_metric(session: Session, release: Release, now: datetime) -> None
         now,
         channel=release.asker.channel,
         release_id=release.id,
+    )
+
+
+async def note_sent(
+    session: Session, row: OutboxRow, text: str, now: datetime, ts: str | None = None
+) -> None:
+    """Put on the record that Slack has a message. Called before the row itself is written.
+
+    A checkpoint's own message makes no entry: then a record at rest would never rest.
+    """
+    if row.key.startswith(f"{CHECKPOINT}:"):
+        return
+    await audit.append(
+        session,
+        AuditTag.MESSAGE_SENT,
+        row.release_id or "message",
+        now,
+        kind=row.kind,
+        channel=row.channel,
+        thread=row.thread,
+        ts=ts,
+        to=f"<@{row.user}>" if row.user else None,
+        text=written(text, row.user),
+    )
+
+
+async def note_card(
+    session: Session, card: CardRow, message: Message, ts: str, now: datetime
+) -> None:
+    """Put on the record where a release's card was posted. What it shows later follows from it."""
+    await audit.append(
+        session,
+        AuditTag.MESSAGE_SENT,
+        card.release_id,
+        now,
+        kind="card",
+        channel=card.channel,
+        ts=ts,
+        text=written(message.text),
     )
 
 

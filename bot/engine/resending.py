@@ -4,8 +4,11 @@ Called by the command line, beside a bot that runs or without one: it only write
 whoever delivers finds them due.
 """
 
+from datetime import datetime
+
+from bot.domain.audit import AuditTag
 from bot.domain.value import Value
-from bot.store import catalogs, events
+from bot.store import audit, catalogs, events
 from bot.store.session import Session
 
 
@@ -16,15 +19,27 @@ class Resent(Value):
     problem: str | None = None
 
 
-async def resend(session: Session, *, event_id: str | None, sink: str | None) -> Resent:
+async def resend(
+    session: Session, now: datetime, *, event_id: str | None, sink: str | None
+) -> Resent:
     """Send one event again, or with None every dead one; to one sink or to all that it was for."""
     if sink is not None and (problem := await _unknown(session, sink)):
         return Resent(problem=problem)
     count = await events.resend(session, event_id=event_id, sink=sink)
+    if not count and event_id and sink and await events.add_sink(session, event_id, sink):
+        count = 1
+    if count:
+        await audit.append(
+            session,
+            AuditTag.EVENT_RESENT,
+            event_id or "events",
+            now,
+            sink=sink,
+            count=count,
+            via="cli",
+        )
     if count or event_id is None:
         return Resent(count=count)
-    if sink is not None and await events.add_sink(session, event_id, sink):
-        return Resent(count=1)
     return Resent(problem=await _why_not(session, event_id))
 
 

@@ -207,6 +207,7 @@ class Stops(Rollbacks):
             fresh = await self._locked(session, release_id)
             if fresh.state is not State.ROLLING_BACK or not fresh.needs_attention:
                 raise refusals.too_late(fresh, "repaired")
+            await self._note(session, AuditTag.REPAIR_ASKED, release_id)
             await self._wish(session, release_id, "repaired")
             return None
 

@@ -11,6 +11,7 @@ from bot.domain.facts import Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult, failed
+from bot.domain.grounds import grounds
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
@@ -159,6 +160,7 @@ async def _settle_gates(
             now,
             digest=after.digest,
             **{gate.gate: f"{gate.status}: {gate.sentence}" for gate in gates},
+            **(grounds(facts) if facts else {}),
         )
         said += _said(release, after, verdict)
         await _store(session, release, after, verdict, now, said)
