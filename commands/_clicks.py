@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from bot.domain.applying import shows_logs
 from bot.domain.reasons import Reason
 from bot.domain.requests import DecisionRequest, DetailsRequest, EnvironmentRequest
 from bot.engine.inbox import Answer
@@ -51,7 +52,9 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         extends = request.kind == "extend"
         return await (wish.extend(request.name, None) if extends else wish.keep(request.name))
     if isinstance(request, DetailsRequest):
-        return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
+        found = await ctx.queries.details(request.release_id)
+        logs = shows_logs(ctx.catalog, found[0].service, found[0].environment)
+        return answers.details(*found, ctx.now, logs=logs)
     if request.kind == "approve":
         return await ctx.decisions.approve(request.release_id, request.digest, None)
     if request.kind == "reject":
