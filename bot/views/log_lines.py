@@ -68,7 +68,7 @@ def hint(release_id: str) -> str:
 def off(service: str, environment: str) -> UserError:
     """The policy doesn't let anybody ask."""
     return UserError(
-        f"Nobody sees lines of {service}'s pods in {environment}: policy does not allow it "
+        f"Nobody sees lines of pods of {service} in {environment}: policy does not allow it "
         "(`logs: allowed` would; `release-bot policy explain` says which policy applies).",
         Reason.LOGS_OFF,
     )

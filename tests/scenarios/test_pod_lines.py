@@ -90,7 +90,7 @@ async def test_it_is_off_unless_policy_says_otherwise(bot: Bot) -> None:
     release = await crashed(bot)
     assert "/release logs" not in bot.thread(release)
     said = await asked(bot, release)
-    assert "Nobody sees lines of pods in production: policy default does not allow it" in said
+    assert "Nobody sees lines of pods of orders in production: policy does not allow it" in said
     assert said.endswith("logs_off")
     assert not [e for e in bot.world.kubernetes.journal if "/log?" in e.path]
 

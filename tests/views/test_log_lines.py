@@ -63,7 +63,7 @@ def test_refusals() -> None:
     said = {
         str(one.code): one.sentence
         for one in (
-            log_lines.off("production", "default"),
+            log_lines.off("payments", "production"),
             log_lines.gone("payments-green-1"),
             log_lines.nothing_fails(release(State.RUNNING)),
             log_lines.nothing_written(POD.model_copy(update={"word": "ImagePullBackOff"})),
@@ -72,7 +72,7 @@ def test_refusals() -> None:
     }
     assert said == snapshot(
         {
-            "logs_off": "Nobody sees lines of pods in production: policy default does not allow it (`logs: allowed` in the catalogue would).",
+            "logs_off": "Nobody sees lines of pods of payments in production: policy does not allow it (`logs: allowed` would; `release-bot policy explain` says which policy applies).",
             "pod_gone": "Pod payments-green-1 is gone, and its lines with it: a slot that is put back loses the pods that failed. Look where your logs are collected.",
             "nothing_to_do": "No pod of rel-7k3f fails, so there is nothing to show.",
             "no_logs": "Container payments of pod payments-green-5d9f-x2 has not run yet (ImagePullBackOff), so it wrote nothing.",
