@@ -134,8 +134,8 @@ def budgets_of(deployments: Mapping[Slot, Object], items: Iterable[Object]) -> t
     for item in items:
         spec, status = item["spec"], item.get("status") or {}
         # Where both slots are one Deployment there is one copy, and nothing idle to be covered.
-        own = {item["metadata"]["name"]: s for s, item in reversed([*deployments.items()])}
-        slots = tuple(s for s in own.values() if _covers(spec, deployments[s]))
+        one_each = {deployments[s]["metadata"]["name"]: s for s in SLOTS if s in deployments}
+        slots = tuple(s for s in one_each.values() if _covers(spec, deployments[s]))
         fresh = status.get("observedGeneration") == item["metadata"].get("generation")
         if slots and fresh:
             found.append(

@@ -103,6 +103,16 @@ def test_a_budget_is_a_caution_and_never_a_refusal(changes: Any, said: str) -> N
     assert result.sentence == f"blue is live with 3 of 3 pods. {said}"
 
 
+def test_the_autoscaler_of_a_single_copy_is_left_to_itself() -> None:
+    judged = rules()
+    target = judged.target.model_copy(update={"deployments": ("payments", "payments")})
+    fact = Known(value=cluster(around=Surroundings(autoscalers=(changed(GREEN, least=1, most=2),))))
+    one = judged.model_copy(update={"target": target})
+    result = gate.evaluate(REQUEST, facts(cluster=fact), one)
+    assert result is not None
+    assert result.sentence == "Deployment payments is live with 3 of 3 pods"
+
+
 def test_a_budget_of_no_pods_says_nothing() -> None:
     none = changed(BUDGET, allowed=0, healthy=0, needed=0, expected=0)
     assert asked(budgets=(none,)).sentence == "blue is live with 3 of 3 pods"

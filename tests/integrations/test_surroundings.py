@@ -123,6 +123,15 @@ async def test_budgets_by_the_labels_of_the_pods(kit: Kit) -> None:
     assert (both.slots, both.allowed, both.expected) == (("blue", "green"), 3, 6)
 
 
+async def test_where_there_is_one_copy_a_budget_covers_one(kit: Kit) -> None:
+    kit.protect("all", {"app": "payments"}, minAvailable=1)
+    deployment = kit.sim.cluster.objects.get("deployments", SPACE, BLUE)
+    item = kit.sim.cluster.objects.get(budgets.KIND, SPACE, "all")
+    listed = item | {"status": budgets.status(kit.sim.cluster, SPACE, item)}
+    [one] = budgets_of({"blue": deployment, "green": deployment}, [listed])
+    assert len(one.slots) == 1
+
+
 async def test_a_budget_whose_status_is_old_is_not_told_of(kit: Kit) -> None:
     kit.protect("live", {"app": "payments"}, minAvailable=6)
     item = kit.sim.cluster.objects.get(budgets.KIND, SPACE, "live")
