@@ -19,8 +19,8 @@ class Target(Value):
     """Deployment names, blue's first. A Rollout runs both slots: then both are its name."""
     containers: tuple[str, str]
     traffic: str
-    """`service`, `gateway`, `istio` or `argo-rollouts`; `whole` where there is one copy, and nothing
-    to move."""
+    """`service`, `gateway`, `istio` or `argo-rollouts`; `whole` where there is one copy, and
+    nothing to move."""
     live_service: str
     slot_services: tuple[str, str] | None
     preview: str | None

@@ -144,8 +144,8 @@ def _cronjob(space: Space, target: Target) -> Iterator[Said]:
 def _owners(space: Space, target: Target) -> Iterator[Said]:
     way = way_of(target)
     # What is only read, whoever owns it has nothing of the bot's to undo.
-    names = target.deployments if not target.is_rollout else ()
-    patched = [*((DEPLOYMENTS, name) for name in names), (way.kind, way.name(target))]
+    deployments = target.deployments if not target.is_rollout else ()
+    patched = [*((DEPLOYMENTS, name) for name in deployments), (way.kind, way.name(target))]
     if target.preview is not None and not target.is_rollout:
         patched.append((SERVICES, target.preview))
     there = [(kind, item) for kind, name in patched if (item := space.find(kind, name)) is not None]
