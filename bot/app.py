@@ -7,8 +7,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,9 +29,9 @@ from bot.engine.reconciler import Reconciler, start_alone
 from bot.engine.schedule import housekeeping
 from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
-from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
-from bot.ports import Metrics as Measuring
-from bot.ports_smoke import HttpChecks, Jobs
+from bot.outside import Outside as Outside  # noqa: PLC0414 - whoever wraps it finds it here
+from bot.outside import Wrap as Wrap  # noqa: PLC0414 - likewise
+from bot.ports import Clock, Finding
 from bot.record_keeping import keeping_of
 from bot.settings import Settings, revealed, secret_named
 from bot.store import checkup, webhooks
@@ -59,24 +58,6 @@ TURN_SECONDS = 5.0
 
 CLOCK_SECONDS = 10.0
 """How often the database server's time is measured."""
-
-
-@dataclass(frozen=True)
-class Outside:
-    """The outside systems, behind their ports. Tests wrap them to break them."""
-
-    chat: Chat
-    source: SourceHost
-    cluster: Cluster
-    events: EventSink
-    namespaces: Namespaces
-    jobs: Jobs
-    checks: HttpChecks
-    measuring: Measuring | None = None
-    """None where no Prometheus is set."""
-
-
-Wrap = Callable[[Outside], Outside]
 
 
 class App:
@@ -125,6 +106,8 @@ class App:
             cluster=self.outside.cluster,
             namespaces=self.outside.namespaces,
             source=self.outside.source,
+            autoscalers=self.outside.autoscalers,
+            logs=self.outside.logs,
             jobs=self.outside.jobs,
             checks=self.outside.checks,
             chat=self.outside.chat,
@@ -168,6 +151,8 @@ class App:
             self.kubernetes,
             self.sinks,
             self.kubernetes.namespaces,
+            self.kubernetes.surroundings,
+            self.kubernetes.logs,
             self.kubernetes.jobs,
             PreviewChecks(seconds=seconds, told=metrics.calls("previews")),
             self.prometheus,
@@ -323,9 +308,10 @@ class App:
         app_token = revealed(settings.slack_app_token)
         everywhere = catalog.ephemeral.contexts if catalog.ephemeral else ()
         code = (doctor.repositories(catalog), doctor.passing(catalog))
+        targets, with_logs = doctor.targets(catalog), doctor.with_logs(catalog)
         looks: dict[str, doctor.Look] = {
             "GitHub": lambda: self.github.check(*code),
-            "Kubernetes": lambda: self.kubernetes.check(doctor.targets(catalog), everywhere),
+            "Kubernetes": lambda: self.kubernetes.check(targets, everywhere, with_logs),
             "Database": lambda: checkup.examine(self.store),
             "Sinks": lambda: self.sinks.examine(catalog.events.sinks),
             "Record": lambda: doctor_record.examine(self.store, settings, self.clock.now()),

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bot.domain.applying import shows_logs
 from bot.domain.catalog import Catalog
 from bot.domain.indicators import filled
 from bot.domain.rules import runs_in
@@ -162,6 +163,15 @@ def targets(catalog: Catalog) -> list[Target]:
         for environment in catalog.environments
         for service, entry in catalog.services.items()
         if runs_in(entry, environment)
+    ]
+
+
+def with_logs(catalog: Catalog) -> list[Target]:
+    """List those of which a policy lets people ask for the last lines of a pod."""
+    return [
+        target
+        for target in targets(catalog)
+        if shows_logs(catalog, target.service, target.environment)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from bot.domain.applying import shows_logs
 from bot.domain.reasons import Reason
 from bot.domain.requests import DecisionRequest, DetailsRequest, EnvironmentRequest
 from bot.engine.inbox import Answer
@@ -52,7 +53,8 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         return await (wish.extend(request.name, None) if extends else wish.keep(request.name))
     if isinstance(request, DetailsRequest):
         seen = await ctx.queries.details(request.release_id)
-        shown = answers.details(*seen, ctx.now)
+        logs = shows_logs(ctx.catalog, seen[0].service, seen[0].environment)
+        shown = answers.details(*seen, ctx.now, logs=logs)
         return ctx.decisions.saw_plan(shown, request.release_id, digest=seen[0].digest)
     if request.kind == "approve":
         return await ctx.decisions.approve(request.release_id, request.digest, None)

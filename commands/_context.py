@@ -9,6 +9,7 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
+from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -24,6 +25,7 @@ class Context:
     decisions: Decisions
     stops: Stops
     queries: Queries
+    pod_lines: PodLines
     environments: Environments
     surveyor: Surveyor
     now: datetime

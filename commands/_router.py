@@ -13,6 +13,7 @@ from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
 from bot.engine.inbox import Answer
+from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -77,6 +78,7 @@ class Router:
             decisions=Decisions(self._world, asker, invocation.key, at),
             stops=Stops(self._world, asker, invocation.key, at),
             queries=queries,
+            pod_lines=PodLines(self._world, asker, invocation.key, at),
             environments=Environments(
                 self._world, asker, invocation.key, at, self._surveyor, _drawn_at(invocation)
             ),

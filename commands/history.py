@@ -35,4 +35,8 @@ async def handle(request: HistoryRequest, ctx: Context) -> Answer:
     rows = await ctx.queries.latest(request.service, request.environment)
     named = [w for w in (request.service, request.environment) if w]
     about = f" of {' in '.join(named)}" if named else ""
-    return answers.history(rows, ctx.now, about)
+    undoable = None
+    if request.service and request.environment:
+        place = (request.service, request.environment)
+        undoable = await ctx.queries.undoable(*place, ctx.asker.user)
+    return answers.history(rows, ctx.now, about, undoable)

@@ -49,6 +49,7 @@ class AuditTag(StrEnum):
     VERSION_ADOPTED = "person:version:adopted"
     ENVIRONMENT_EXTENDED = "person:environment:extended"
     ENVIRONMENT_KEPT = "person:environment:kept"
+    LOGS_ASKED = "person:logs:asked"
     REPORT_POSTED = "bot:report:posted"
     STATE_CHANGED = "bot:release:advanced"
     STEP_INTENDED = "bot:step:intended"

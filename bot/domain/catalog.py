@@ -23,6 +23,8 @@ from bot.domain.versions import Constraint
 
 Slot = Literal["blue", "green"]
 Traffic = Literal["service", "gateway", "istio", "argo-rollouts"]
+Owner = Literal["argocd", "flux"]
+"""Controllers that set objects back to what is in git."""
 
 IN_PLACE: tuple[StrategyKind, ...] = ("rolling", "workflow")
 """Strategies by which the new version takes the old one's place: no second copy is beside it."""
@@ -141,6 +143,8 @@ class Kubernetes(Entry):
     virtual_service: ServicePattern | None = None
     rollout: ServicePattern | None = None
     slot_label: str = "slot"
+    shared_with: tuple[Owner, ...] = ()
+    """Controllers that own these objects and were told to leave the bot's fields alone."""
 
 
 class Service(Entry):

@@ -113,19 +113,28 @@ class _CompletedEvent(_Part):
     rollback: _Rollback
 
 
-def happened(before: Release | None, after: Release) -> EventType | None:
-    """Tell whether a change of a release is one that the platform hears of. `before` None: new.
+def happened(before: Release | None, after: Release) -> tuple[EventType, ...]:
+    """Tell what of a release's change the platform hears. `before` None: the release is new.
 
     A release starts once, whatever it waits for later; one that ends without having started was
     never a deployment.
     """
-    if after.started_at is None:
-        return None
-    if after.ended:
-        ended = before is None or not before.ended
-        return "DeploymentCompletedEvent" if ended else None
-    started = before is None or before.started_at is None
-    return "DeploymentStartedEvent" if started else None
+    kinds: list[EventType] = []
+    if _is_told(after) and not (before and _is_told(before)):
+        kinds.append("DeploymentStartedEvent")
+    if after.started_at is not None and after.ended and not (before and before.ended):
+        kinds.append("DeploymentCompletedEvent")
+    return tuple(kinds)
+
+
+def _is_told(release: Release) -> bool:
+    """Whether its start has been told: where a run deploys it, as soon as it is known which."""
+    if release.started_at is None:
+        return False
+    plan, progress = release.plan, release.progress
+    forward = not release.ended and progress.track == "forward"
+    dispatching = plan is not None and progress.step == 0 and plan.steps[0].kind == "dispatch"
+    return not (forward and dispatching) or progress.run_url is not None
 
 
 def event_of(kind: EventType, release: Release, catalog: Catalog) -> PlatformEvent:
@@ -158,9 +167,9 @@ def _started(release: Release, at: datetime, catalog: Catalog) -> PlatformEvent:
         ),
         pipeline=_Pipeline(
             pipeline_id=_run_id(release.progress.run_url),
-            build_number=None,
+            build_number=release.progress.run_number,
             commit_sha=plan.commit if plan else None,
-            branch=None,
+            branch=release.progress.run_branch,
         ),
     )
     return _enveloped(data, "DeploymentStartedEvent", at, catalog, release.service)

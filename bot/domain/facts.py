@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 from bot.domain.catalog import Slot
 from bot.domain.held_back import BadRange, Seen
 from bot.domain.submitted import Submitted
+from bot.domain.surroundings import Surroundings
 from bot.domain.value import Value
 
 T = TypeVar("T")
@@ -144,7 +145,8 @@ class ClusterFact(Value):
     traffic: TrafficFact
     missing: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
-    cautions: tuple[str, ...] = ()
+    around: Surroundings = Surroundings()
+    """What else acts on it: autoscalers, budgets, owners."""
 
     def slot(self, slot: Slot) -> SlotFact:
         """Look up one slot."""

@@ -99,7 +99,8 @@ class Policy(Entry):
     `analysis`: what happens where the metrics give no plain yes, and how a pause ends.
     `strategies`: those that a release may ask for by `--strategy`; nobody says: each of them.
     `smoke_hosts`: the hosts that smoke tests by HTTP may ask; none, unless named. `soak` and
-    `approvals` stand above the environment's own.
+    `approvals` stand above the environment's own. `logs`: whether people may ask for the last lines
+    of a pod that fails, masked; off, unless allowed.
     """
 
     scans: ScanThresholds | None = None
@@ -110,3 +111,4 @@ class Policy(Entry):
     waivers: Annotated[tuple[Waiver, ...], Field(max_length=200)] | None = None
     soak: Duration | None = None
     approvals: Approvals | None = None
+    logs: Literal["off", "allowed"] | None = None

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     BAD_COMMITS = "bad_commits"
     CLUSTER_NOT_READY = "cluster_not_ready"
     CLUSTER_FORBIDDEN = "cluster_forbidden"
+    OWNED_ELSEWHERE = "owned_elsewhere"
+    AUTOSCALER_LIMIT = "autoscaler_limit"
     ALREADY_LIVE = "already_live"
     # A gate could not tell.
     SOURCE_UNKNOWN = "source_unknown"
@@ -87,6 +89,10 @@ class Reason(StrEnum):
     GROUP_UNREADABLE = "group_unreadable"
     TOO_LONG = "too_long"
     NOT_SET_UP = "not_set_up"
+    LOGS_OFF = "logs_off"
+    LOGS_FORBIDDEN = "logs_forbidden"
+    NO_LOGS = "no_logs"
+    POD_GONE = "pod_gone"
     BUG = "bug"
     # Refusals of a report.
     EVIDENCE_EMPTY = "evidence_empty"

@@ -59,8 +59,12 @@ class Progress(Value):
     """When traffic moved forward, and how far."""
     before: SlotBefore | None = None
     run_url: str | None = None
+    run_number: int | None = None
+    run_branch: str | None = None
     tests_run: int | None = None
     tests_passed: int | None = None
+    pod: str | None = None
+    """The pod by which it failed, or is in trouble."""
     checked: tuple[Checked, ...] = ()
     """How far each HTTP check of the smoke test is."""
     short_since: datetime | None = None

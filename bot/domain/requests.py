@@ -102,6 +102,12 @@ class DetailsRequest(Value):
     release_id: str
 
 
+class LogsRequest(Value):
+    """Show the last lines of the pod by which a release fails to the one who asks."""
+
+    release_id: str
+
+
 class HelpRequest(Value):
     """Explain the verbs, or one of them."""
 

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field
 
-from bot.domain.catalog import Catalog, Slot
+from bot.domain.catalog import Catalog, Owner, Slot
 from bot.domain.value import Value, unused
 
 
@@ -31,6 +31,8 @@ class Target(Value):
     """For a Rollout: the shares at which its steps must stop, in per cent."""
     smoke_cronjob: str | None = Field(default=None, exclude_if=unused)
     """Name of the suspended CronJob whose Job is the smoke test, where that is the way."""
+    shared_with: tuple[Owner, ...] | None = Field(default=None, exclude_if=unused)
+    """Owners of the objects that leave the bot's fields alone, as the team says."""
     may_be_elsewhere: bool = Field(default=False, exclude_if=unused)
     """Strategy `workflow`: what it serves need not be in the cluster at all."""
 
@@ -118,6 +120,7 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         weights=entry.strategy.weights if traffic == ARGO else None,
         smoke_cronjob=cronjob.format(service=service) if cronjob else None,
         may_be_elsewhere=entry.strategy.kind == "workflow",
+        shared_with=names.shared_with or None,
     )
 
 

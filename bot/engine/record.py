@@ -41,8 +41,8 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
 ) -> None:
     """Store a release's new value; its change of state, its lines and its card follow from it.
 
-    The caller holds the lease in this transaction, or has taken the row over. Who starts or ends
-    a release that had started hands in the catalogue: it says how the platform is told of it.
+    The caller holds the lease in this transaction, or has taken the row over. Who starts a release,
+    works on one, turns it round or ends it hands in the catalogue, which says how it is told.
     """
     await releases.update_row(session, after, due_at)
     await show_on_host(session, before, after, now)
@@ -73,14 +73,15 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
 async def tell_platform(
     session: Session, before: Release | None, after: Release, catalog: Catalog | None
 ) -> None:
-    """Write the event that a change means, if it means one, and a delivery for each sink."""
-    kind = happened(before, after)
-    if kind is None:
-        return
-    if catalog is None:
-        raise RuntimeError(f"{after.id} starts or ends, and no catalogue names its service")
-    event = event_of(kind, after, catalog)
-    await events.put(session, event, (after.id, after.service), catalog.events.sinks)
+    """Write the events that a change means, if it means any, and a delivery of each for each sink.
+
+    One that is there already is not written again: its id follows from what it tells of.
+    """
+    for kind in happened(before, after):
+        if catalog is None:
+            raise RuntimeError(f"{after.id} starts or ends, and no catalogue names its service")
+        event = event_of(kind, after, catalog)
+        await events.put(session, event, (after.id, after.service), catalog.events.sinks)
 
 
 async def show_on_host(session: Session, before: Release, after: Release, now: datetime) -> None:

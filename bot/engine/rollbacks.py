@@ -44,7 +44,7 @@ class Rollbacks(Deciding):
                 raise refusals.too_late(fresh, "roll back")
             await self._note(session, AuditTag.ROLLBACK_ASKED, release_id)
             wish = await self._wish(session, release_id, "rollback")
-            after = await undoing.turn_back(session, fresh, wish, self._now)
+            after = await undoing.turn_back(session, fresh, wish, self._now, self._world.catalog())
             return await self._begun(session, lease, after, early)
 
         return store

@@ -60,7 +60,7 @@ async def _go_back(world: World, lease: Lease, release: Release, wish: Wish) -> 
         return await _drop(world, lease, release)
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
-        return await undoing.turn_back(session, release, wish, now)
+        return await undoing.turn_back(session, release, wish, now, world.catalog())
 
 
 async def _withdraw(

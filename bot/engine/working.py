@@ -166,7 +166,7 @@ async def _outcome(work: Work) -> Outcome:
 
 
 async def _done(work: Work, before: Release, outcome: Done) -> bool:
-    world, now = work.world, work.now
+    world, now, catalog = work.world, work.now, work.world.catalog()
     release = _stepped(work, outcome, now)
     last = release.progress.step >= len(release.steps())
     said = [*work.said, *([outcome.say] if outcome.say else [])]
@@ -184,11 +184,13 @@ async def _done(work: Work, before: Release, outcome: Done) -> bool:
             weight=work.step.weight,
         )
         if not last:
-            await record.advance(session, before, release, now, due_at=now, lines=said)
+            await record.advance(
+                session, before, release, now, due_at=now, lines=said, catalog=catalog
+            )
         elif work.forward:
-            await endings.end_forward(session, before, release, now, said, world.catalog())
+            await endings.end_forward(session, before, release, now, said, catalog)
         else:
-            await endings.end_undo(session, before, release, now, said, world.catalog())
+            await endings.end_undo(session, before, release, now, said, catalog)
     world.metrics.step_done(work.step.kind, now - work.since)
     return not last
 
@@ -247,7 +249,10 @@ async def _write(
         if after == before and not said:
             await releases.update_row(session, after, due_at)
         else:
-            await record.advance(session, before, after, work.now, due_at=due_at, lines=said)
+            catalog = work.world.catalog()
+            await record.advance(
+                session, before, after, work.now, due_at=due_at, lines=said, catalog=catalog
+            )
 
 
 async def _failed(work: Work, before: Release, outcome: Failed) -> bool:

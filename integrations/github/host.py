@@ -182,7 +182,12 @@ class GitHubHost(Deployments, Histories, References):
         answer = await self._pool.post(path, body)
         if not answer or "workflow_run_id" not in answer:
             return None
-        return Run(id=answer["workflow_run_id"], url=answer["html_url"], status="queued")
+        return Run(
+            id=answer["workflow_run_id"],
+            url=answer["html_url"],
+            status="queued",
+            branch=body["ref"],
+        )
 
     async def _default_branch(self, repository: str) -> str:
         if repository not in self._branches:
@@ -287,6 +292,8 @@ def _run(row: Any) -> Run:
         title=row.get("display_title") or "",
         # The path of a run may name the ref that the file was read at: `…/deploy.yml@main`.
         workflow=(row.get("path") or "").partition("@")[0].rsplit("/", 1)[-1],
+        number=row.get("run_number"),
+        branch=row.get("head_branch"),
         created_at=row.get("created_at"),
         started_at=row.get("run_started_at"),
         ended_at=row.get("updated_at") if ended else None,

@@ -26,6 +26,7 @@ CONTEXT = Context(
     decisions=NOBODY,
     stops=NOBODY,
     queries=NOBODY,
+    pod_lines=NOBODY,
     environments=NOBODY,
     surveyor=NOBODY,
     now=START,

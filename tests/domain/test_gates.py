@@ -242,13 +242,6 @@ def test_a_service_without_dependencies_says_so() -> None:
     assert result.sentence == "needs no other service"
 
 
-def test_a_cluster_with_another_owner_is_cautioned() -> None:
-    fact = known(cluster(cautions=("Argo CD owns it and may undo what the bot sets",)))
-    result = asked("cluster", cluster=fact)
-    assert result is not None
-    assert "Argo CD owns it" in result.sentence
-
-
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [(12, "12 s"), (90, "1 min"), (3600, "1 h"), (5400, "1 h 30 min"), (93600, "26 h"),

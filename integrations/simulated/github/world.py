@@ -35,6 +35,8 @@ class Run:
     branch: str
     created_at: datetime
     listed_at: datetime
+    number: int = 1
+    """The how-manieth run of its workflow it is."""
     status: str = "queued"
     conclusion: str | None = None
     started_at: datetime | None = None
@@ -159,6 +161,7 @@ def run_object(run: Run, url: str) -> Object:
         "id": run.id,
         "name": run.workflow,
         "display_title": run.title,
+        "run_number": run.number,
         "event": "workflow_dispatch",
         "head_branch": run.branch,
         "head_sha": make_sha(run.repository, run.branch),
