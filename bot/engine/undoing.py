@@ -73,7 +73,8 @@ async def fail(work: Work, before: Release, outcome: Failed) -> bool:
             sentence=outcome.sentence,
         )
         said = [*work.said, lines.undoing(outcome.sentence, work.plan, moved=moved)]
-        await record.advance(session, before, after, now, due_at=now, lines=said)
+        catalog = work.world.catalog()
+        await record.advance(session, before, after, now, due_at=now, lines=said, catalog=catalog)
     return True
 
 

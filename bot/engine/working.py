@@ -166,12 +166,15 @@ async def _done(work: Work, before: Release, outcome: Done) -> bool:
             slot=work.step.slot,
             weight=work.step.weight,
         )
+        catalog = world.catalog()
         if not last:
-            await record.advance(session, before, release, now, due_at=now, lines=said)
+            await record.advance(
+                session, before, release, now, due_at=now, lines=said, catalog=catalog
+            )
         elif work.forward:
-            await endings.end_forward(session, before, release, now, said, world.catalog())
+            await endings.end_forward(session, before, release, now, said, catalog)
         else:
-            await endings.end_undo(session, before, release, now, said, world.catalog())
+            await endings.end_undo(session, before, release, now, said, catalog)
     world.metrics.step_done(work.step.kind, now - work.since)
     return not last
 

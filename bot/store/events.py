@@ -259,20 +259,23 @@ async def resend(session: AsyncSession, *, event_id: str | None, sink: str | Non
     return changed(done)
 
 
-async def add_sink(session: AsyncSession, event_id: str, sink: str) -> bool:
-    """Send an event to a sink that it was not for; False where there is no such event."""
+async def add_sink(session: AsyncSession, event_id: str, sink: str) -> None:
+    """Send an event to a sink that it was not for. It must be there."""
     found = await session.exec(
         select(EVENTS.c.seq, EVENTS.c.service, EVENTS.c.at).where(EVENTS.c.id == event_id)
     )
-    row = found.first()
-    if row is None:
-        return False
-    seq, service, at = row
+    seq, service, at = found.one()
     await _send_to(session, event_id, seq, service, [sink], at)
-    return True
 
 
-async def has(session: AsyncSession, event_id: str) -> bool:
-    """Whether there is such an event."""
-    found = await session.exec(select(EVENTS.c.id).where(EVENTS.c.id == event_id))
-    return found.first() is not None
+async def find(session: AsyncSession, event_id: str) -> PlatformEvent | None:
+    """Read an event; None where there is no such one."""
+    found = await session.exec(select(EVENTS.c.body).where(EVENTS.c.id == event_id))
+    body = found.first()
+    return PlatformEvent.model_validate_json(body) if body else None
+
+
+async def told(session: AsyncSession, release_id: str) -> frozenset[str]:
+    """Name the events that a release has had, by their ids."""
+    found = await session.exec(select(EVENTS.c.id).where(EVENTS.c.release_id == release_id))
+    return frozenset(found.all())
