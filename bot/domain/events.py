@@ -24,7 +24,10 @@ from bot.domain.value import Value
 from bot.domain.versions import Version, VersionError, bare
 
 EventType = Literal["DeploymentStartedEvent", "DeploymentCompletedEvent"]
-ContractType = EventType | Literal["SecurityScanCompletedEvent"]
+ContractType = Literal[
+    "DeploymentStartedEvent", "DeploymentCompletedEvent", "SecurityScanCompletedEvent"
+]
+"""All that the platform's contracts name; the first two are told of releases."""
 Status = Literal["SUCCESS", "FAILED", "ROLLED_BACK", "CANCELLED"]
 
 NAMESPACE = UUID("6f0f4b0e-6f3c-5d0a-9c1e-0d3a1b6f7c52")
