@@ -268,35 +268,53 @@ def _event(
         {"linkType": "RELATION", "linkKind": "TRIGGER", "target": {"contextId": one}}
         for one in causes
     ]
-    kind = f"dev.cdevents.{row.subject}.{row.predicate}.{EVENT_VERSION}"
+    release = told.release
+    return written(
+        (row.subject, row.predicate),
+        event_id=_id(key, told),
+        chain=told.chain,
+        subject=(_subject(row, told), content),
+        catalog=told.catalog,
+        at=at,
+        links=links,
+        more={"release": release.id, "version": spelled(release.version, release.plan)},
+    )
+
+
+def written(  # noqa: PLR0913 - what the spec wants of every event
+    kind: tuple[str, str],
+    *,
+    event_id: str,
+    chain: str,
+    subject: tuple[str, Json],
+    catalog: Catalog,
+    at: datetime,
+    links: list[Json] | None = None,
+    more: Json | None = None,
+) -> PlatformEvent:
+    """Write an event as the spec wants it, in its envelope. `subject`: its id and its content."""
+    source, (about, content) = source_of(catalog), subject
     context = {
         "specversion": SPEC,
-        "id": _id(key, told),
-        "source": source_of(told.catalog),
-        "type": kind,
+        "id": event_id,
+        "source": source,
+        "type": f"dev.cdevents.{kind[0]}.{kind[1]}.{EVENT_VERSION}",
         "timestamp": timestamp(at),
-        "chainId": told.chain,
+        "chainId": chain,
     } | ({"links": links} if links else {})
-    subject = {"id": _subject(row, told), "source": context["source"], "content": content}
-    return _enveloped(row, context, subject, told, at)
-
-
-def _enveloped(row: Row, context: Json, subject: Json, told: Told, at: datetime) -> PlatformEvent:
-    release = told.release
-    more = {"release": release.id, "version": spelled(release.version, release.plan)}
+    custom = {"customData": more, "customDataContentType": "application/json"} if more else {}
     return PlatformEvent(
-        id=context["id"],
-        source=context["source"],
+        id=event_id,
+        source=source,
         type=context["type"],
-        subject=subject["id"],
+        subject=about,
         time=to_the_millisecond(at),
-        dataschema=f"https://cdevents.dev/{SPEC}/schema/{row.subject}-{row.predicate}-event",
+        dataschema=f"https://cdevents.dev/{SPEC}/schema/{kind[0]}-{kind[1]}-event",
         datacontenttype=CONTENT_TYPE,
         data={
             "context": context,
-            "subject": subject,
-            "customData": more,
-            "customDataContentType": "application/json",
+            "subject": {"id": about, "source": source, "content": content},
+            **custom,
         },
     )
 

@@ -19,6 +19,9 @@ from bot.store.leases import insert_for
 from bot.store.session import changed
 from bot.store.tables import DELIVERIES, EVENTS, DeliveryRow, EventRow
 
+NO_RELEASE = ""
+"""Stands where an event is about no release."""
+
 _EARLIER = DELIVERIES.alias("earlier")
 
 _OPEN = DELIVERIES.c.due_at.is_not(None)
@@ -40,7 +43,8 @@ async def put(
 ) -> None:
     """Store an event, and a delivery of it for each sink. One that is there already stays so.
 
-    `place`: the release's id, and its service by the catalogue's name.
+    `place`: the release's id, and its service by the catalogue's name. What is about no release
+    has a name there that no service can have.
     """
     release_id, service = place
     row = {

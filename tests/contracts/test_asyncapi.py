@@ -11,7 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from bot.domain.cdevents import TABLE, Happening, cdevents_of
+from bot.domain.cdevents import EVENT_VERSION, TABLE, Happening, cdevents_of
+from bot.domain.environment_events import Fate
 from bot.domain.events import ContractType, PlatformEvent, event_of
 from bot.domain.lifecycle import State
 from integrations.events.envelope import EVENT_ID, IDEMPOTENCY, SIGNATURE, line, message, record
@@ -109,8 +110,13 @@ def test_the_headers_are_those_that_are_sent() -> None:
     assert structured["content-type"] == trait["contentType"] == DOCUMENT["defaultContentType"]
 
 
-def test_the_readme_has_a_row_for_each_event_of_the_table() -> None:
+def test_the_readme_and_our_schema_have_each_event_of_the_table() -> None:
     text = (DOCS / "README.md").read_text()
-    for rows in TABLE.values():
-        for row in rows:
-            assert f"`{row.subject}.{row.predicate}`" in text
+    told = {f"{row.subject}.{row.predicate}" for rows in TABLE.values() for row in rows}
+    told |= {f"environment.{fate}" for fate in get_args(Fate)}
+    for kind in told:
+        assert f"`{kind}`" in text
+    types = json.loads((DOCS / "CDEvent.schema.json").read_text())["properties"]["context"]
+    assert set(types["properties"]["type"]["enum"]) == {
+        f"dev.cdevents.{kind}.{EVENT_VERSION}" for kind in told
+    }

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
@@ -20,6 +20,7 @@ from bot.domain.cdevents import (
     happenings,
     outcome_of,
 )
+from bot.domain.environment_events import Fate, environment_events, fates
 from bot.domain.events import PlatformEvent
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.planning import build_rollback
@@ -71,14 +72,25 @@ def everything() -> list[PlatformEvent]:
     digested = planned(ended(), image=f"registry.example.com:5000/q/payments:v2@{DIGEST}")
     run = ended(State.SUCCEEDED, progress=Progress(run_url=RUN))
     found = [told(*EVERYTHING, of=one) for one in (ended(), bare, digested, run)]
+    old, new = environments("staging", "gone", "moved"), environments("staging", "new", moved="x")
+    found.append(list(environment_events(old, new, NOW).values()))
     return [event for events in found for event in events]
+
+
+def environments(*same: str, **elsewhere: str) -> Catalog:
+    """The tests' catalogue with these environments; some in a namespace of another name."""
+    made = catalog()
+    like = made.environments["staging"]
+    there = {name: name for name in same} | elsewhere
+    named = {k: like.model_copy(update={"namespace": where}) for k, where in there.items()}
+    return made.model_copy(update={"environments": named})
 
 
 def test_each_event_is_as_our_schema_says() -> None:
     schema = ours()
-    assert {kind for event in everything() for kind in kinds([event])} == {
-        f"{row.subject}.{row.predicate}" for rows in TABLE.values() for row in rows
-    }
+    told_of = {f"{row.subject}.{row.predicate}" for rows in TABLE.values() for row in rows}
+    told_of |= {f"environment.{fate}" for fate in get_args(Fate)}
+    assert {kind for event in everything() for kind in kinds([event])} == told_of
     for event in everything():
         schema.validate(event.data)
 
@@ -320,6 +332,30 @@ def test_no_image_has_a_digest_that_nobody_gave(
     assert ("sha256" in purl.partition("?")[0]) is digested
     assert f"repository_url={'/'.join(path)}" in purl
     assert purl.endswith(f"&tag={tag}") is (tag is not None)
+
+
+# Environments.
+
+
+def test_environments_are_told_of_as_the_catalogue_changes() -> None:
+    old, new = environments("staging", "gone", "moved"), environments("staging", "new", moved="x")
+    assert fates(old, new) == {"gone": "deleted", "moved": "modified", "new": "created"}
+    made = environment_events(old, new, NOW)
+    assert [(event.subject, event.data["subject"]["content"]) for event in made.values()] == [
+        ("gone", {"name": "gone"}),
+        ("moved", {"name": "moved"}),
+        ("new", {"name": "new"}),
+    ]
+    assert len({event.data["context"]["chainId"] for event in made.values()}) == 1
+    again = environment_events(old, new, NOW + timedelta(days=1))
+    assert not {event.id for event in made.values()} & {event.id for event in again.values()}
+
+
+def test_who_may_release_there_is_no_change_of_an_environment() -> None:
+    old = catalog()
+    stricter = old.environments["staging"].model_copy(update={"soak": timedelta(hours=9)})
+    environs = {**old.environments, "staging": stricter}
+    assert fates(old, old.model_copy(update={"environments": environs})) == {}
 
 
 def test_odd_versions_stay_one_version() -> None:

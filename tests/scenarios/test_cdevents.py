@@ -1,5 +1,6 @@
 """CDEvents: a release from its queue to its end in one chain, back again, and its incident."""
 
+import json
 from typing import Any
 
 import pytest
@@ -176,6 +177,27 @@ async def test_a_crash_in_between_tells_nothing_twice_and_leaves_nothing_out(
     await bot.crashes_and_restarts()
     await bot.until("succeeded", found)
     assert kinds(sink) == FORWARD
+
+
+async def test_an_environment_that_comes_or_goes_with_the_catalogue_is_told(
+    bot: Bot, sink: SimulatedSink
+) -> None:
+    # What stood in the first catalogue was there before.
+    await bot.works()
+    assert sink.received == []
+    more = "  preview: {cluster: main, namespace: preview}\n  production:\n"
+    first = bot.catalog
+    bot.catalog = first.replace("  production:\n", more, 1)
+    await bot.crashes_and_restarts()
+    await bot.works()
+    bot.catalog = first
+    await bot.crashes_and_restarts()
+    await bot.works()
+    assert kinds(sink) == ["environment.created", "environment.deleted"]
+    assert {got.attributes["subject"] for got in sink.received} == {"preview"}
+    _, said = await command(bot, "list")
+    assert "dev.cdevents.environment.deleted.0.3.0  environment/preview  delivery: deliv" in said
+    assert json.loads((await command(bot, "list", "--json"))[1])[0]["release"] is None
 
 
 # Who takes what.
