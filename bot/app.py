@@ -41,7 +41,7 @@ from bot.store.wakeups import Wakeups
 from commands._router import Router
 from integrations import catalog_file, evidence
 from integrations.clock import ServerClock, SystemClock
-from integrations.events import HttpSinks
+from integrations.events import Sinks
 from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
@@ -143,7 +143,7 @@ class App:
         self.kubernetes = KubernetesCluster(
             settings.kubeconfig, self.clock, seconds=seconds, told=metrics.calls("kubernetes")
         )
-        self.sinks = HttpSinks(secret_named, seconds=seconds)
+        self.sinks = Sinks(secret_named, seconds=seconds)
         self.prometheus = _prometheus(settings, seconds, metrics)
         return Outside(
             self.slack,

@@ -306,11 +306,12 @@ class Chat(Protocol):
 class EventSink(Protocol):
     """Whoever is told of deployments. The catalogue says where; nothing else is ever told."""
 
-    async def send(self, sink: Sink, event: PlatformEvent) -> None:
-        """Hand an event over, signed. The event's id makes a repeat known as one.
+    async def send(self, sink: Sink, event: PlatformEvent, key: str) -> None:
+        """Hand an event over. The event's id makes a repeat known as one.
 
-        Raises TemporaryError where a repeat may go better, PermanentError where the sink refused
-        it for good. A redirect is not followed: it is a TemporaryError that says so.
+        `key`: the service, whose events a sink with several lines keeps in one. Raises
+        TemporaryError where a repeat may go better, PermanentError where the sink refused it for
+        good. A redirect is not followed: it is a TemporaryError that says so.
         """
 
 

@@ -7,12 +7,13 @@ made anew, which voids their approvals. Releases under way keep the rules that t
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
 from bot.domain.catalog_changes import Change, differences, mentioning, people_in
+from bot.domain.environment_events import environment_events
 from bot.domain.lifecycle import WAITING, State
 from bot.domain.releases import Release
 from bot.domain.rules import rules_for
 from bot.engine.waiting import ask_gates_again, not_in_catalog
 from bot.engine.world import World
-from bot.store import audit, catalogs, outbox, releases
+from bot.store import audit, catalogs, events, outbox, releases
 from bot.store.audit import Datum, written
 from bot.store.session import Session
 from bot.views import catalog_news
@@ -42,6 +43,8 @@ async def take_over(world: World, catalog: Catalog) -> tuple[Change, ...]:
             **_told(changes[:MOST_CHANGES], before, catalog),
         )
         await _announce(world, session, catalog, changes, fingerprint)
+        if before is not None:
+            await _tell_outside(world, session, before, catalog)
         await _look_again(world, session)
     world.work.ring()
     world.mail.tell()
@@ -81,6 +84,15 @@ async def _announce(
         world.clock.now(),
         channel=catalog.slack.channels[0],
     )
+
+
+async def _tell_outside(world: World, session: Session, before: Catalog, catalog: Catalog) -> None:
+    """Write an event for each environment that came, changed or went, where a sink takes such."""
+    takers = catalog.events.takers("cdevents")
+    if not takers:
+        return
+    for name, event in environment_events(before, catalog, world.clock.now()).items():
+        await events.put(session, event, (events.NO_RELEASE, f"environment/{name}"), takers)
 
 
 async def _look_again(world: World, session: Session) -> None:

@@ -162,7 +162,14 @@ class Deciding:
         """Write it over the head of a tick that may be at work on the same waiting row."""
         await releases.take_over_row(session, before.id)
         await record.advance(
-            session, before, after, self._now, due_at=due_at, lines=said, by=self._asker.user
+            session,
+            before,
+            after,
+            self._now,
+            due_at=due_at,
+            lines=said,
+            by=self._asker.user,
+            catalog=self._world.catalog(),
         )
 
     async def _note(self, session: Session, tag: AuditTag, subject: str, **data: Datum) -> None:

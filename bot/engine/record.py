@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
+from bot.domain.cdevents import Happening, cdevents_of, happenings
 from bot.domain.charts import chart_of
 from bot.domain.events import event_of, happened
 from bot.domain.lifecycle import State
@@ -41,8 +42,8 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
 ) -> None:
     """Store a release's new value; its change of state, its lines and its card follow from it.
 
-    The caller holds the lease in this transaction, or has taken the row over. Who starts a release,
-    works on one, turns it round or ends it hands in the catalogue, which says how it is told.
+    The caller holds the lease in this transaction, or has taken the row over. Who changes a release
+    so that somebody outside hears of it hands in the catalogue: it says who is told, and how.
     """
     await releases.update_row(session, after, due_at)
     await show_on_host(session, before, after, now)
@@ -61,7 +62,7 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
         )
     # After the record's entry, whose chain lets one transaction at a time through: so the events of
     # a service become visible in the order of their numbers.
-    await tell_platform(session, before, after, catalog)
+    await tell_outside(session, before, after, now, catalog)
     await say(session, after, lines, now)
     if after.reason is not before.reason:
         await show_metric(session, after, now)
@@ -70,18 +71,43 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
         await cards.want(session, after.id, after.asker.channel, now, urgent=urgent)
 
 
-async def tell_platform(
-    session: Session, before: Release | None, after: Release, catalog: Catalog | None
+async def tell_outside(
+    session: Session,
+    before: Release | None,
+    after: Release,
+    now: datetime,
+    catalog: Catalog | None,
 ) -> None:
-    """Write the events that a change means, if it means any, and a delivery of each for each sink.
+    """Write the events that a change means, and a delivery of each for the sinks that take it.
 
     One that is there already is not written again: its id follows from what it tells of.
     """
-    for kind in happened(before, after):
-        if catalog is None:
-            raise RuntimeError(f"{after.id} starts or ends, and no catalogue names its service")
+    kinds, found = tuple(happened(before, after)), happenings(before, after)
+    if not kinds and not found:
+        return
+    if catalog is None:
+        raise RuntimeError(f"{after.id} has news for outside, and no catalogue names its service")
+    place = (after.id, after.service)
+    for kind in kinds:
         event = event_of(kind, after, catalog)
-        await events.put(session, event, (after.id, after.service), catalog.events.sinks)
+        await events.put(session, event, place, catalog.events.takers("platform"))
+    takers = catalog.events.takers("cdevents")
+    if takers:
+        await _tell_cdevents(session, after, found, now, catalog, takers)
+
+
+async def _tell_cdevents(
+    session: Session,
+    release: Release,
+    found: tuple[Happening, ...],
+    now: datetime,
+    catalog: Catalog,
+    takers: list[str],
+) -> None:
+    """Write the CDEvents; where no sink takes them there are none."""
+    known = await events.told(session, release.id)
+    for event in cdevents_of(found, release, catalog, now, known):
+        await events.put(session, event, (release.id, release.service), takers)
 
 
 async def show_on_host(session: Session, before: Release, after: Release, now: datetime) -> None:

@@ -72,7 +72,8 @@ class Rollbacks(Deciding):
             await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
             await self._pass_lock(session, rollback)
-            await record.tell_platform(session, None, rollback, self._world.catalog())
+            catalog = self._world.catalog()
+            await record.tell_outside(session, None, rollback, self._now, catalog)
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)
             return await self._begun(session, lease, rollback, early)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
 from bot.domain.audit import AuditTag
+from bot.domain.catalog import Catalog
 from bot.domain.facts import Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
@@ -53,8 +54,8 @@ async def _run_out(world: World, lease: Lease, release: Release, now: datetime) 
     )
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
-        line = lines.ran_out(approval=approval)
-        await record.advance(session, release, after, now, due_at=None, lines=[line])
+        said, catalog = [lines.ran_out(approval=approval)], world.catalog()
+        await record.advance(session, release, after, now, due_at=None, lines=said, catalog=catalog)
 
 
 async def _look_again(world: World, lease: Lease, release: Release, now: datetime) -> None:
@@ -163,7 +164,7 @@ async def _settle_gates(
             **(grounds(facts) if facts else {}),
         )
         said += _said(release, after, verdict)
-        await _store(session, release, after, verdict, now, said)
+        await _store(session, release, after, verdict, now, said, catalog=world.catalog())
     world.metrics.gates(gates)
 
 
@@ -229,17 +230,19 @@ def _said(before: Release, after: Release, verdict: Admission) -> list[str]:
     return [lines.blocked(verdict.detail)] if news and verdict.detail else []
 
 
-async def _store(
+async def _store(  # noqa: PLR0913 - what was, what is and why, and what to say of it
     session: Session,
     before: Release,
     after: Release,
     verdict: Admission,
     now: datetime,
     said: list[str],
+    *,
+    catalog: Catalog,
 ) -> None:
     due = _due(after, verdict, now)
     try:
-        await record.advance(session, before, after, now, due_at=due, lines=said)
+        await record.advance(session, before, after, now, due_at=due, lines=said, catalog=catalog)
     except releases.UnderWayError:
         # Another release took the target between the gate's look and this write.
         blocked = after.model_copy(

@@ -78,8 +78,10 @@ async def _withdraw(
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
         await wishes.take_all(session, release.id, now)
-        said = [lines.cancelled(wish.by)]
-        await record.advance(session, release, after, now, due_at=None, lines=said, by=wish.by)
+        said, catalog = [lines.cancelled(wish.by)], world.catalog()
+        await record.advance(
+            session, release, after, now, due_at=None, lines=said, by=wish.by, catalog=catalog
+        )
     return after
 
 

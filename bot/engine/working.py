@@ -183,6 +183,7 @@ async def _done(work: Work, before: Release, outcome: Done) -> bool:
             slot=work.step.slot,
             weight=work.step.weight,
         )
+        catalog = world.catalog()
         if not last:
             await record.advance(
                 session, before, release, now, due_at=now, lines=said, catalog=catalog

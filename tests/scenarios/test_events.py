@@ -139,7 +139,7 @@ async def test_the_event_stands_or_falls_with_the_change(bot: Bot) -> None:
         await cut_short()
     assert await listed(bot) == []
     # Nobody can start or end a release and leave the platform out.
-    with pytest.raises(RuntimeError, match="starts or ends"):
+    with pytest.raises(RuntimeError, match="has news for outside"):
         async with bot.app.store.write() as session:
             await record.advance(session, before, after, now, due_at=now)
 
