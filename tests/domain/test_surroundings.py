@@ -105,7 +105,7 @@ def test_a_budget_is_a_caution_and_never_a_refusal(changes: Any, said: str) -> N
 
 def test_the_autoscaler_of_a_single_copy_is_left_to_itself() -> None:
     judged = rules()
-    target = judged.target.model_copy(update={"deployments": ("payments", "payments")})
+    target = judged.target.model_copy(update={"deployments": ("payments",) * 2, "traffic": "whole"})
     fact = Known(value=cluster(around=Surroundings(autoscalers=(changed(GREEN, least=1, most=2),))))
     one = judged.model_copy(update={"target": target})
     result = gate.evaluate(REQUEST, facts(cluster=fact), one)
