@@ -153,11 +153,12 @@ def _seed_github(
     work = [("ana", "Decide faster"), ("dan", "Guard the limits"), ("dora", "Mend the parser")]
     for service, entry in catalog.services.items():
         older = VERSIONS.get(service, ORDINARY)
+        code = f"{(entry.path or '{service}').format(service=service)}/main.py"
         for version in NEXT.get(service, (older,)):
             commits[service, version] = github.seed_release(
                 entry.repository,
                 entry.tag.format(version=version),
-                commits=[(*commit, f"{entry.path or service}/main.py") for commit in work],
+                commits=[(*commit, code) for commit in work],
                 checks=CHECKS,
                 annotated=service == "trading-decision",
             )

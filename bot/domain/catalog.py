@@ -155,7 +155,7 @@ class Service(Entry):
     """A policy of its own, which stands above its environment's and its tier's."""
     owners: Group = Group()
     repository: str = Field(pattern=r"^[^/\s]+/[^/\s]+$")
-    path: str | None = None
+    path: ServicePattern | None = None
     tag: TagPattern = "{version}"
     image: ImagePattern
     event_name: str | None = None

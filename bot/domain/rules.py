@@ -78,7 +78,7 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         target=target_of(catalog, service, environment),
         tag=entry.tag,
         repository=entry.repository,
-        path=entry.path,
+        path=entry.path.format(service=service) if entry.path else None,
         deploy_workflow=entry.deploy.workflow,
         smoke_workflow=entry.smoke.workflow if entry.smoke else None,
         strategy=entry.strategy,
