@@ -103,8 +103,8 @@ async def test_the_standard_output_has_a_line_for_each(given: Given) -> None:
     kinds = [json.loads(line)["type"].removeprefix("dev.cdevents.") for line in lines]
     assert kinds == [
         "pipelinerun.queued.0.3.0",
-        STARTED,
         "pipelinerun.started.0.3.0",
+        STARTED,
         "service.upgraded.0.3.0",
         "service.published.0.3.0",
         COMPLETED,
