@@ -6,8 +6,8 @@ from typing import Any
 from bot.domain.catalog import Catalog
 from bot.domain.value import Value
 
-_SENSITIVE = ("people", "roles", "policies")
-_SENSITIVE_KEYS = ("rights", "approvals", "checks", "soak", "owners", "after")
+_SENSITIVE = ("people", "roles", "policies", "calendars")
+_SENSITIVE_KEYS = ("rights", "approvals", "checks", "soak", "owners", "after", "freezes")
 
 
 class Change(Value):

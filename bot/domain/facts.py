@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from bot.domain.catalog import Slot
+from bot.domain.stops import StopFacts
 from bot.domain.submitted import Submitted
 from bot.domain.value import Value
 
@@ -227,6 +228,8 @@ class Facts(Value):
     lock: LockFact | None = None
     under_way: str | None = None
     """Id of another release that is under way for this target."""
+    stops: StopFacts = StopFacts()
+    """Locks, freezes and halts that may concern it, and what its calendars say."""
     rates: Mapping[str, Rate] = {}
     """The service's traffic lately, by indicator; what can't be told is left out."""
     evidence: Known[tuple[Submitted, ...]] | Unknown | None = None
