@@ -7,9 +7,8 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from bot import doctor
 from bot.domain.catalog import Catalog
 from bot.engine import catalogs
 from bot.engine.events import EventPost
-from bot.engine.faults import fault_id
+from bot.engine.faults import kept_up
 from bot.engine.health import ProcessHealth
 from bot.engine.host_view import HostViews
 from bot.engine.inbox import Inbox
@@ -32,14 +31,16 @@ from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
+from bot.ports_calendars import CalendarSource
 from bot.ports_smoke import HttpChecks, Jobs
 from bot.settings import Settings, revealed, secret_named
-from bot.store import checkup, webhooks
+from bot.store import checkup
 from bot.store.migrate import migrate
 from bot.store.session import Store
 from bot.store.wakeups import Wakeups
 from commands._router import Router
 from integrations import catalog_file, evidence
+from integrations.calendars import ICalendars
 from integrations.clock import ServerClock, SystemClock
 from integrations.events import HttpSinks
 from integrations.github import Credentials, GitHubHost, webhook_route
@@ -71,6 +72,7 @@ class Outside:
     namespaces: Namespaces
     jobs: Jobs
     checks: HttpChecks
+    calendars: CalendarSource
     measuring: Measuring | None = None
     """None where no Prometheus is set."""
 
@@ -127,6 +129,7 @@ class App:
             jobs=self.outside.jobs,
             checks=self.outside.checks,
             chat=self.outside.chat,
+            calendars=self.outside.calendars,
             catalog=lambda: self.catalog,
             owner=self._owner,
             limits=limits,
@@ -144,6 +147,7 @@ class App:
         self._loops: list[asyncio.Task[None]] = []
         self._sockets: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        self._behind = False
         self.url = ""
 
     def _adapters(self, seconds: float) -> Outside:
@@ -169,6 +173,11 @@ class App:
             self.kubernetes.namespaces,
             self.kubernetes.jobs,
             PreviewChecks(seconds=seconds, told=metrics.calls("previews")),
+            ICalendars(
+                settings.release_bot_catalog.parent,
+                seconds=seconds,
+                told=metrics.calls("calendars"),
+            ),
             self.prometheus,
         )
 
@@ -220,6 +229,8 @@ class App:
             await self._server_clock.refresh()
         if self.store.is_sqlite:
             await start_alone(self.world)
+        good = await catalogs.good_one(self.world, self.catalog)
+        self._behind, self.catalog = good != self.catalog, good
         await catalogs.take_over(self.world, self.catalog)
 
     async def start(self, *, loops: bool = True) -> None:
@@ -230,7 +241,7 @@ class App:
         if loops:
             speaking = (self.outbox.run, self.events.run, self.host_views.run)
             turning = (self.inbox.run, self.reconciler.run, *speaking)
-            self._loops = self._run(*(_kept_up(loop) for loop in turning))
+            self._loops = self._run(*(kept_up(loop) for loop in turning))
             self.health.watch(self._loops)
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
@@ -270,16 +281,21 @@ class App:
 
         async def changed() -> None:
             try:
-                loaded = catalog_file.parse_catalog(catalog_file.read_text(path), path.name)
+                good = await catalogs.settled(self.world, lambda: load_catalog(path).catalog)
             except catalog_file.CatalogError as error:
                 log.error("catalog_refused", problems=str(error))
                 await catalogs.refused(self.world, str(error))
                 return
-            self.catalog = loaded.catalog
-            changes = await catalogs.take_over(self.world, loaded.catalog)
-            log.info("catalog_loaded", fingerprint=loaded.fingerprint[:12], changes=len(changes))
+            self.catalog = good
+            changes = await catalogs.take_over(self.world, good)
+            log.info("catalog_loaded", fingerprint=good.fingerprint()[:12], changes=len(changes))
 
-        self._run(catalog_file.watch(path, changed))
+        async def follow() -> None:
+            if self._behind:
+                await changed()
+            await catalog_file.watch(path, changed)
+
+        self._run(follow())
 
     async def stop(self) -> None:
         """Stop taking requests, finish the effects under way, give the leases back."""
@@ -327,24 +343,16 @@ class App:
             "Sinks": lambda: self.sinks.examine(catalog.events.sinks),
         }
         if settings.slack_bot_token is not None:
+            topic = catalog.slack.topic
             places = (doctor.channels(catalog), doctor.usergroups(catalog))
-            looks = {"Slack": lambda: self.slack.check(*places, app_token), **looks}
+            looks = {"Slack": lambda: self.slack.check(*places, app_token, topic=topic), **looks}
         if not _credentials(settings).given:
             del looks["GitHub"]
         if self.prometheus is not None:
             found, now = self.prometheus, self.clock.now()
             looks["Prometheus"] = lambda: measuring.examine(found, doctor.selectors(catalog), now)
-        return await doctor.examine(settings, looks, await self._arrivals(), self.clock.now())
-
-    async def _arrivals(self) -> dict[str, datetime]:
-        """When the last webhook of each repository came; nothing where the store can't tell."""
-        if not checkup.is_there(self.store):
-            return {}
-        try:
-            async with self.store.read() as session:
-                return await webhooks.arrivals(session)
-        except TemporaryError:
-            return {}
+        arrived = await doctor.arrivals(self.store)
+        return await doctor.examine(settings, looks, arrived, self.clock.now())
 
 
 def load_catalog(path: Path) -> catalog_file.Loaded:
@@ -358,16 +366,6 @@ host_time = SystemClock().now
 CatalogError = catalog_file.CatalogError
 catalog_schema, read_mapping = catalog_file.json_schema, catalog_file.read_mapping
 LARGEST_REPORT, read_report = evidence.LARGEST, evidence.read
-
-
-async def _kept_up(loop: Callable[[], Awaitable[None]]) -> None:
-    """Run a loop to its end; a bug in it is logged with an id, and it goes on a second later."""
-    while True:
-        try:
-            return await loop()
-        except Exception:
-            log.exception("loop_failed", loop=loop.__qualname__, error_id=fault_id())
-            await asyncio.sleep(1.0)
 
 
 def _chat(

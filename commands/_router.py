@@ -12,7 +12,9 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
+from bot.engine.halting import Halting
 from bot.engine.inbox import Answer
+from bot.engine.locking import Locking
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -25,10 +27,7 @@ from commands._context import Context
 from commands._grammar import Words, closest, take_apart
 
 DEFAULT = "release"
-NOT_BUILT = (
-    *("lock", "unlock", "freeze", "unfreeze"),
-    *("halt", "where", "train", "diff"),
-)
+NOT_BUILT = ("train", "diff")
 """Verbs that are planned and refused in words until they are built."""
 
 
@@ -71,6 +70,8 @@ class Router:
             catalog=self._catalog(),
             decisions=Decisions(self._world, asker, invocation.key, at),
             stops=Stops(self._world, asker, invocation.key, at),
+            locking=Locking(self._world, asker, invocation.key, at),
+            halting=Halting(self._world, asker, invocation.key, at),
             queries=queries,
             environments=Environments(
                 self._world, asker, invocation.key, at, self._surveyor, _drawn_at(invocation)

@@ -29,8 +29,10 @@ from bot.domain.live import live_commit, live_version
 from bot.domain.policies import StrategyKind
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
+from bot.domain.stops import StopFacts
 from bot.domain.targets import Target, target_of
 from bot.domain.versions import Version, VersionError, same_version
+from bot.engine import stop_facts
 from bot.engine.rates import rates
 from bot.engine.world import World
 from bot.errors import MissingError, PermanentError, TemporaryError
@@ -48,7 +50,7 @@ async def gather(
     release_id: str | None = None,
 ) -> Facts:
     """Ask every source what it knows of this release. Sources that fail come back as Unknown."""
-    stored = await _from_store(world, request, release_id)
+    stored = await _from_store(world, request, rules, now, release_id)
     tag, cluster, promotion, dependencies, dependents, traffic = await asyncio.gather(
         _tag(world, request, rules),
         asked("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
@@ -75,6 +77,7 @@ async def gather(
         ledger=stored.seen[0] if stored.seen else None,
         lock=stored.lock,
         under_way=stored.own,
+        stops=stored.stops,
         rates=traffic,
     )
 
@@ -87,9 +90,12 @@ class _Stored:
         self.seen = seen
         self.own: str | None = None
         self.lock: LockFact | None = None
+        self.stops = StopFacts()
 
 
-async def _from_store(world: World, request: ReleaseRequest, release_id: str | None) -> _Stored:
+async def _from_store(
+    world: World, request: ReleaseRequest, rules: Rules, now: datetime, release_id: str | None
+) -> _Stored:
     async with world.store.read() as session:
         busy = await releases.under_way(session, request.environment)
         stays = await ledger.history(
@@ -97,6 +103,7 @@ async def _from_store(world: World, request: ReleaseRequest, release_id: str | N
         )
         stored = _Stored(busy, [stay.fact() for stay in stays])
         stored.lock = await targets.lock_on(session, (request.service, request.environment))
+        stored.stops = await stop_facts.read(session, request, rules, now, release_id)
     own = busy.get(request.service)
     stored.own = own if own != release_id else None
     return stored

@@ -15,7 +15,7 @@ from bot.domain.releases import Progress, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.returning import Former, former_of, return_rules
 from bot.domain.rules import rules_for
-from bot.engine import effects, record, undoing
+from bot.engine import effects, record, stop_facts, undoing
 from bot.engine.deciding import Change, Deciding
 from bot.engine.effects import TRAFFIC, EarlyLook, HeadStart
 from bot.errors import UserError
@@ -71,6 +71,7 @@ class Rollbacks(Deciding):
             shown = [(r.id, r.asker.channel) for r in (rollback, undone)]
             await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
+            await stop_facts.note_passed(session, rollback, self._now, self._asker.user)
             await record.tell_platform(session, None, rollback, self._world.catalog())
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import structlog
 
+from bot.engine.calendars import read_due
 from bot.engine.reporting import report_if_due
+from bot.engine.topics import Topics
 from bot.engine.world import World
 from bot.errors import TemporaryError
 from bot.store import jobs
@@ -30,8 +32,18 @@ def housekeeping(world: World) -> list[ScheduledJob]:
         except TemporaryError as error:
             log.warning("job_skipped", job="report", error=str(error))
 
+    async def calendars() -> None:
+        try:
+            await read_due(world)
+        except TemporaryError as error:
+            log.warning("job_skipped", job="calendars", error=str(error))
+
+    shown = Topics(world)
+
     # Zones and times are the catalogue's, which may change at any moment: each minute asks anew.
-    return [("sweep", "17 3 * * *", sweep), ("report", "* * * * *", report)]
+    return [("sweep", "17 3 * * *", sweep), ("report", "* * * * *", report),
+            ("calendars", "* * * * *", calendars),
+        ("topics", "* * * * *", shown.show)]  # fmt: skip
 
 
 async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -11,7 +11,7 @@ from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Failed, Held
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.engine import record
+from bot.engine import record, stop_facts
 from bot.engine.steps.work import Work
 from bot.store import audit, leases, wishes
 from bot.store.session import Session
@@ -72,6 +72,7 @@ async def fail(work: Work, before: Release, outcome: Failed) -> bool:
             reason=outcome.reason.value,
             sentence=outcome.sentence,
         )
+        await stop_facts.note_passed(session, before, now)
         said = [*work.said, lines.undoing(outcome.sentence, work.plan, moved=moved)]
         await record.advance(session, before, after, now, due_at=now, lines=said)
     return True
@@ -111,5 +112,6 @@ async def turn_back(session: Session, release: Release, wish: Wish, now: datetim
     ).model_copy(update={"acted_by": wish.by, "acted_at": wish.at})
     line = lines.rollback_asked(wish.by) if moved else lines.cancelling(wish.by)
     await wishes.take_all(session, release.id, now)
+    await stop_facts.note_passed(session, release, now, wish.by)
     await record.advance(session, release, after, now, due_at=now, lines=[line], by=wish.by)
     return after

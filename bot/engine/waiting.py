@@ -3,6 +3,7 @@
 They change nothing outside. A release whose gates and approvals suffice becomes queued.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
@@ -11,7 +12,7 @@ from bot.domain.facts import Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult, failed
-from bot.domain.lifecycle import Event, State, advance
+from bot.domain.lifecycle import WAITING, Event, State, advance
 from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
@@ -70,6 +71,16 @@ async def ask_gates_again(session: Session, release: Release, now: datetime) -> 
     after = release.model_copy(update={"state": state})
     await releases.take_over_row(session, release.id)
     await record.advance(session, release, after, now, due_at=now)
+
+
+async def ask_all_again(session: Session, environments: Collection[str], now: datetime) -> None:
+    """Let the gates of whatever waits there be asked anew: what stops releases is another now."""
+    for seen in await releases.waiting(session):
+        if seen.environment not in environments:
+            continue
+        release = await releases.get_locked(session, seen.id)
+        if release is not None and release.state in WAITING:
+            await ask_gates_again(session, release, now)
 
 
 async def _sleep_until(
