@@ -7,15 +7,15 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
 
-from bot import doctor
+from bot import doctor, doctor_record
 from bot.domain.catalog import Catalog
 from bot.engine import catalogs
 from bot.engine.events import EventPost
@@ -29,10 +29,10 @@ from bot.engine.reconciler import Reconciler, start_alone
 from bot.engine.schedule import housekeeping
 from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
-from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
-from bot.ports import Metrics as Measuring
-from bot.ports_calendars import CalendarSource
-from bot.ports_smoke import HttpChecks, Jobs
+from bot.outside import Outside as Outside  # noqa: PLC0414 - whoever wraps it finds it here
+from bot.outside import Wrap as Wrap  # noqa: PLC0414 - likewise
+from bot.ports import Clock, Finding
+from bot.record_keeping import keeping_of
 from bot.settings import Settings, revealed, secret_named
 from bot.store import checkup
 from bot.store.migrate import migrate
@@ -42,7 +42,7 @@ from commands._router import Router
 from integrations import catalog_file, evidence
 from integrations.calendars import ICalendars
 from integrations.clock import ServerClock, SystemClock
-from integrations.events import HttpSinks
+from integrations.events import Sinks
 from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
@@ -59,25 +59,6 @@ TURN_SECONDS = 5.0
 
 CLOCK_SECONDS = 10.0
 """How often the database server's time is measured."""
-
-
-@dataclass(frozen=True)
-class Outside:
-    """The outside systems, behind their ports. Tests wrap them to break them."""
-
-    chat: Chat
-    source: SourceHost
-    cluster: Cluster
-    events: EventSink
-    namespaces: Namespaces
-    jobs: Jobs
-    checks: HttpChecks
-    calendars: CalendarSource
-    measuring: Measuring | None = None
-    """None where no Prometheus is set."""
-
-
-Wrap = Callable[[Outside], Outside]
 
 
 class App:
@@ -126,6 +107,8 @@ class App:
             cluster=self.outside.cluster,
             namespaces=self.outside.namespaces,
             source=self.outside.source,
+            autoscalers=self.outside.autoscalers,
+            logs=self.outside.logs,
             jobs=self.outside.jobs,
             checks=self.outside.checks,
             chat=self.outside.chat,
@@ -163,7 +146,7 @@ class App:
         self.kubernetes = KubernetesCluster(
             settings.kubeconfig, self.clock, seconds=seconds, told=metrics.calls("kubernetes")
         )
-        self.sinks = HttpSinks(secret_named, seconds=seconds)
+        self.sinks = Sinks(secret_named, seconds=seconds)
         self.prometheus = _prometheus(settings, seconds, metrics)
         return Outside(
             self.slack,
@@ -171,6 +154,8 @@ class App:
             self.kubernetes,
             self.sinks,
             self.kubernetes.namespaces,
+            self.kubernetes.surroundings,
+            self.kubernetes.logs,
             self.kubernetes.jobs,
             PreviewChecks(seconds=seconds, told=metrics.calls("previews")),
             ICalendars(
@@ -235,6 +220,8 @@ class App:
 
     async def start(self, *, loops: bool = True) -> None:
         """Prepare, listen, and run the loops. Whatever is out of reach outside is waited for."""
+        # A record that its operator believes to be signed must not go on unsigned: KeyFault.
+        keeping = keeping_of(self.settings)
         await self.prepare()
         http = build_http(self.health, self.routes())
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
@@ -249,7 +236,7 @@ class App:
             if self._wakeups is not None:
                 self._run(self._wakeups.run(self._rung))
             self.kubernetes.report_changes(self.reconciler.changed)
-            self.scheduler.start(housekeeping(self.world))
+            self.scheduler.start(housekeeping(self.world, keeping))
         if self.socket is not None:
             self._sockets = self._run(self.socket.run())
         log.info("listening", url=self.url, slack=self._receiver is not None)
@@ -336,11 +323,13 @@ class App:
         app_token = revealed(settings.slack_app_token)
         everywhere = catalog.ephemeral.contexts if catalog.ephemeral else ()
         code = (doctor.repositories(catalog), doctor.passing(catalog))
+        targets, with_logs = doctor.targets(catalog), doctor.with_logs(catalog)
         looks: dict[str, doctor.Look] = {
             "GitHub": lambda: self.github.check(*code),
-            "Kubernetes": lambda: self.kubernetes.check(doctor.targets(catalog), everywhere),
+            "Kubernetes": lambda: self.kubernetes.check(targets, everywhere, with_logs),
             "Database": lambda: checkup.examine(self.store),
             "Sinks": lambda: self.sinks.examine(catalog.events.sinks),
+            "Record": lambda: doctor_record.examine(self.store, settings, self.clock.now()),
         }
         if settings.slack_bot_token is not None:
             topic = catalog.slack.topic
@@ -362,6 +351,12 @@ def load_catalog(path: Path) -> catalog_file.Loaded:
 
 host_time = SystemClock().now
 """The host's time, for what runs beside the app: the demo's simulated systems."""
+
+
+async def now_at(store: Store) -> datetime:
+    """Give the time as a bot on this database has it, for commands that work without one."""
+    return host_time() if store.is_sqlite else await store.server_time()
+
 
 CatalogError = catalog_file.CatalogError
 catalog_schema, read_mapping = catalog_file.json_schema, catalog_file.read_mapping

@@ -19,7 +19,7 @@ from bot.domain.catalog import Catalog
 from bot.domain.environments import Reports
 from bot.domain.indicators import Doubt
 from bot.domain.releases import Release
-from bot.domain.sinks import Events, Sink
+from bot.domain.sinks import Events, HttpSink
 from bot.engine.world import Limits
 from bot.settings import Settings
 from bot.store import ledger, releases
@@ -148,7 +148,7 @@ class Stage:
 def _told_to(sink: SimulatedSink, catalog: Catalog) -> Catalog:
     """Name the simulated platform as the one that is told of deployments."""
     os.environ[KEY] = sink.key
-    sinks = {"platform": Sink(url=f"{sink.url}/deployments", secret=KEY)}
+    sinks = {"platform": HttpSink(url=f"{sink.url}/deployments", secret=KEY)}
     return catalog.model_copy(update={"events": Events(sinks=sinks)})
 
 

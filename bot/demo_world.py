@@ -157,7 +157,7 @@ def _seed_github(
             commits[service, version] = github.seed_release(
                 entry.repository,
                 entry.tag.format(version=version),
-                commits=work,
+                commits=[(*commit, f"{entry.path or service}/main.py") for commit in work],
                 checks=CHECKS,
                 annotated=service == "trading-decision",
             )

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bot.domain.applying import shows_logs
 from bot.domain.catalog import Catalog
 from bot.domain.indicators import filled
 from bot.domain.rules import runs_in
@@ -178,10 +179,21 @@ def targets(catalog: Catalog) -> list[Target]:
     ]
 
 
+def with_logs(catalog: Catalog) -> list[Target]:
+    """List those of which a policy lets people ask for the last lines of a pod."""
+    return [
+        target
+        for target in targets(catalog)
+        if shows_logs(catalog, target.service, target.environment)
+    ]
+
+
 def channels(catalog: Catalog) -> tuple[str, ...]:
     """List the channels that the bot speaks in by itself."""
-    stale = catalog.reports.stale
-    return tuple(dict.fromkeys((*catalog.slack.channels, *([stale.channel] if stale else []))))
+    stale, audit = catalog.reports.stale, catalog.audit
+    own = [stale.channel if stale else None, audit.checkpoints if audit else None]
+    named = (*catalog.slack.channels, *(channel for channel in own if channel))
+    return tuple(dict.fromkeys(named))
 
 
 def usergroups(catalog: Catalog) -> tuple[str, ...]:

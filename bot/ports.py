@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from bot.domain.behind import Tags
 from bot.domain.catalog import Slot
+from bot.domain.commits import Commits
 from bot.domain.counters import Sample, Series
 from bot.domain.events import PlatformEvent
 from bot.domain.facts import CheckRun, ClusterFact, Diff, Scan, SlotFact, Tag, TrafficFact
@@ -57,6 +58,15 @@ class SourceHost(Protocol):
 
     async def diff(self, repository: str, base: str, head: str) -> Diff:
         """Compare two commits or tags."""
+
+    async def commits(self, repository: str, base: str, head: str, most: int) -> Commits:
+        """List the commits that head has and base lacks, oldest first, at most so many.
+
+        Takes whole shas: what is told of them never changes.
+        """
+
+    async def files(self, repository: str, commit: str) -> tuple[str, ...] | None:
+        """List the paths that a commit touches, old names too; None: more than the host tells."""
 
     async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
         """List the newest check run of each name on the commit, and commit statuses alike."""
@@ -302,11 +312,12 @@ class Chat(Protocol):
 class EventSink(Protocol):
     """Whoever is told of deployments. The catalogue says where; nothing else is ever told."""
 
-    async def send(self, sink: Sink, event: PlatformEvent) -> None:
-        """Hand an event over, signed. The event's id makes a repeat known as one.
+    async def send(self, sink: Sink, event: PlatformEvent, key: str) -> None:
+        """Hand an event over. The event's id makes a repeat known as one.
 
-        Raises TemporaryError where a repeat may go better, PermanentError where the sink refused
-        it for good. A redirect is not followed: it is a TemporaryError that says so.
+        `key`: the service, whose events a sink with several lines keeps in one. Raises
+        TemporaryError where a repeat may go better, PermanentError where the sink refused it for
+        good. A redirect is not followed: it is a TemporaryError that says so.
         """
 
 

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     prometheus_token: SecretStr | None = None
     database_url: str = DEFAULT_DATABASE
     release_bot_catalog: Path = Path("catalog.yaml")
+    audit_signing_key: SecretStr | None = None
+    audit_checkpoint_entries: int = Field(default=1000, ge=1)
+    audit_checkpoint_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

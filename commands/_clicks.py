@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from bot.domain.applying import shows_logs
 from bot.domain.reasons import Reason
 from bot.domain.requests import (
     DecisionRequest,
@@ -60,7 +61,10 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
     if isinstance(request, HaltRequest):
         return await ctx.halting.let_go(request.environment)
     if isinstance(request, DetailsRequest):
-        return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
+        seen = await ctx.queries.details(request.release_id)
+        logs = shows_logs(ctx.catalog, seen[0].service, seen[0].environment)
+        shown = answers.details(*seen, ctx.now, logs=logs)
+        return ctx.decisions.saw_plan(shown, request.release_id, digest=seen[0].digest)
     if request.kind == "approve":
         return await ctx.decisions.approve(request.release_id, request.digest, None)
     if request.kind == "reject":

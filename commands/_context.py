@@ -11,6 +11,7 @@ from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
 from bot.engine.halting import Halting
 from bot.engine.locking import Locking
+from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -28,6 +29,7 @@ class Context:
     locking: Locking
     halting: Halting
     queries: Queries
+    pod_lines: PodLines
     environments: Environments
     surveyor: Surveyor
     now: datetime

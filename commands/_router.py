@@ -15,6 +15,7 @@ from bot.engine.environments import Environments
 from bot.engine.halting import Halting
 from bot.engine.inbox import Answer
 from bot.engine.locking import Locking
+from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -63,7 +64,12 @@ class Router:
         return answer
 
     async def _context(self, invocation: Invocation, at: datetime) -> Context:
-        asker = Asker(user=invocation.user, channel=invocation.channel, thread=invocation.thread)
+        asker = Asker(
+            user=invocation.user,
+            channel=invocation.channel,
+            thread=invocation.thread,
+            via=invocation.kind,
+        )
         queries = Queries(self._world)
         return Context(
             asker=asker,
@@ -73,6 +79,7 @@ class Router:
             locking=Locking(self._world, asker, invocation.key, at),
             halting=Halting(self._world, asker, invocation.key, at),
             queries=queries,
+            pod_lines=PodLines(self._world, asker, invocation.key, at),
             environments=Environments(
                 self._world, asker, invocation.key, at, self._surveyor, _drawn_at(invocation)
             ),

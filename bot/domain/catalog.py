@@ -19,11 +19,13 @@ from bot.domain.policies import Approvals, Policy, StrategyKind
 from bot.domain.sinks import Events
 from bot.domain.smoke import Smoke
 from bot.domain.stops import Calendars, Freeze
-from bot.domain.value import canonical, digest
+from bot.domain.value import canonical, digest, unused
 from bot.domain.versions import Constraint
 
 Slot = Literal["blue", "green"]
 Traffic = Literal["service", "gateway", "istio", "argo-rollouts"]
+Owner = Literal["argocd", "flux"]
+"""Controllers that set objects back to what is in git."""
 
 IN_PLACE: tuple[StrategyKind, ...] = ("rolling", "workflow")
 """Strategies by which the new version takes the old one's place: no second copy is beside it."""
@@ -152,6 +154,8 @@ class Kubernetes(Entry):
     virtual_service: ServicePattern | None = None
     rollout: ServicePattern | None = None
     slot_label: str = "slot"
+    shared_with: tuple[Owner, ...] = ()
+    """Controllers that own these objects and were told to leave the bot's fields alone."""
 
 
 class Service(Entry):
@@ -210,6 +214,12 @@ class Service(Entry):
         return self
 
 
+class Audit(Entry):
+    """Where signed checkpoints of the record are posted: a channel that outlives the database."""
+
+    checkpoints: str | None = None
+
+
 class Catalog(Entry):
     """All of it. `defaults` were merged into services and environments before this was made."""
 
@@ -227,6 +237,7 @@ class Catalog(Entry):
     ephemeral: Ephemeral | None = None
     reports: Reports = Reports()
     calendars: Calendars = Calendars()
+    audit: Audit | None = Field(default=None, exclude_if=unused)
 
     def environment_named(self, word: str) -> str | None:
         """Resolve an environment's name or alias; None where there is none such."""

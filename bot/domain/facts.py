@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from bot.domain.catalog import Slot
+from bot.domain.held_back import BadRange, Seen
 from bot.domain.stops import StopFacts
 from bot.domain.submitted import Submitted
+from bot.domain.surroundings import Surroundings
 from bot.domain.value import Value
 
 T = TypeVar("T")
@@ -144,7 +146,8 @@ class ClusterFact(Value):
     traffic: TrafficFact
     missing: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
-    cautions: tuple[str, ...] = ()
+    around: Surroundings = Surroundings()
+    """What else acts on it: autoscalers, budgets, owners."""
 
     def slot(self, slot: Slot) -> SlotFact:
         """Look up one slot."""
@@ -226,6 +229,10 @@ class Facts(Value):
     promotion: Known[Promotion] | Unknown | None = None
     ledger: LedgerFact | None = None
     lock: LockFact | None = None
+    held_back: tuple[BadRange, ...] = ()
+    """What rollbacks hold back of the same repository, wherever that was."""
+    seen: Known[tuple[Seen, ...]] | Unknown = Known(value=())
+    """What the commit holds of them; those that share nothing with the service are left out."""
     under_way: str | None = None
     """Id of another release that is under way for this target."""
     stops: StopFacts = StopFacts()

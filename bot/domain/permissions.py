@@ -11,7 +11,7 @@ from bot.domain.applying import effective
 from bot.domain.catalog import Catalog
 from bot.domain.value import Value
 
-Right = Literal["release", "approve", "cancel", "rollback", "everyone"]
+Right = Literal["release", "approve", "cancel", "rollback", "release or rollback", "everyone"]
 
 VERBS: Mapping[str, Right] = {
     "release": "release",
@@ -30,6 +30,7 @@ VERBS: Mapping[str, Right] = {
     "rollback": "rollback",
     "mended": "rollback",
     "repaired": "rollback",
+    "logs": "release or rollback",
 }
 """Verbs and buttons of a release, with the right that each asks for (DESIGN §6). A cancel after
 traffic moved is a rollback, and asks for that right."""
@@ -56,6 +57,8 @@ def roles_for(catalog: Catalog, right: Right, environment: str, service: str | N
                 effective(catalog, service, environment).approvals if service else env.approvals
             )
             return list(dict.fromkeys((*env.rights.approve, *approvals.roles)))
+        case "release or rollback":
+            return list(dict.fromkeys((*env.rights.release, *env.rights.rollback)))
         case _:
             return list(getattr(env.rights, right))
 

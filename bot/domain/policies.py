@@ -100,7 +100,8 @@ class Policy(Entry):
     `analysis`: what happens where the metrics give no plain yes, and how a pause ends.
     `strategies`: those that a release may ask for by `--strategy`; nobody says: each of them.
     `smoke_hosts`: the hosts that smoke tests by HTTP may ask; none, unless named. `soak` and
-    `approvals` stand above the environment's own. `windows`: times at which releases may start;
+    `approvals` stand above the environment's own. `logs`: whether people may ask for the last lines
+    of a pod that fails, masked; off, unless allowed. `windows`: times at which releases may start;
     none: at any.
     """
 
@@ -113,3 +114,4 @@ class Policy(Entry):
     soak: Duration | None = None
     approvals: Approvals | None = None
     windows: tuple[Window, ...] | None = None
+    logs: Literal["off", "allowed"] | None = None

@@ -28,16 +28,20 @@ class Reason(StrEnum):
     EVIDENCE_FINDINGS = "evidence_findings"
     UNDER_WAY = "under_way"
     LOCKED = "locked"
+    BAD_COMMITS = "bad_commits"
     LOCK_HELD = "lock_held"
     FROZEN = "frozen"
     OUTSIDE_WINDOW = "outside_window"
     HALTED = "halted"
     CLUSTER_NOT_READY = "cluster_not_ready"
     CLUSTER_FORBIDDEN = "cluster_forbidden"
+    OWNED_ELSEWHERE = "owned_elsewhere"
+    AUTOSCALER_LIMIT = "autoscaler_limit"
     ALREADY_LIVE = "already_live"
     # A gate could not tell.
     SOURCE_UNKNOWN = "source_unknown"
     LIVE_VERSION_UNKNOWN = "live_version_unknown"
+    BAD_COMMITS_UNKNOWN = "bad_commits_unknown"
     # Waiting for people.
     NEEDS_APPROVAL = "needs_approval"
     # While it runs.
@@ -89,6 +93,10 @@ class Reason(StrEnum):
     GROUP_UNREADABLE = "group_unreadable"
     TOO_LONG = "too_long"
     NOT_SET_UP = "not_set_up"
+    LOGS_OFF = "logs_off"
+    LOGS_FORBIDDEN = "logs_forbidden"
+    NO_LOGS = "no_logs"
+    POD_GONE = "pod_gone"
     BUG = "bug"
     # Refusals of a report.
     EVIDENCE_EMPTY = "evidence_empty"

@@ -9,6 +9,7 @@ from bot.domain.checks import Checked
 from bot.domain.facts import Diff
 from bot.domain.foresight import Sight
 from bot.domain.gates.result import GateResult
+from bot.domain.held_back import BadRange
 from bot.domain.lifecycle import ENDINGS, UNDER_WAY, State
 from bot.domain.plans import Plan, PlanStep, plan_digest
 from bot.domain.reasons import Reason
@@ -58,8 +59,12 @@ class Progress(Value):
     """When traffic moved forward, and how far."""
     before: SlotBefore | None = None
     run_url: str | None = None
+    run_number: int | None = None
+    run_branch: str | None = None
     tests_run: int | None = None
     tests_passed: int | None = None
+    pod: str | None = None
+    """The pod by which it failed, or is in trouble."""
     checked: tuple[Checked, ...] = ()
     """How far each HTTP check of the smoke test is."""
     short_since: datetime | None = None
@@ -116,6 +121,10 @@ class Release(Value):
     needs_attention: bool = False
     locks: bool = False
     """This release's rollback holds its target locked; Cause is mended lifts it."""
+    lock_before: str | None = None
+    """The release whose lock this one's took the place of: what that holds back stays so."""
+    weighed: tuple[str, ...] = ()
+    """Rollbacks whose bad commits its gates have looked for."""
     hand_patch: str | None = None
     """For a route: the JSON Patch that would undo this by hand."""
     sights: tuple[Sight, ...] = ()
@@ -166,8 +175,31 @@ class Release(Value):
     @property
     def found_bad(self) -> str | None:
         """The version that is held back where this release holds its target locked."""
-        took_back = self.kind == "rollback" and self.state is not State.ROLLED_BACK
-        return self.plan_previous if took_back else self.version
+        return self.plan_previous if self._took_back else self.version
+
+    @property
+    def _took_back(self) -> bool:
+        """Whether what ran before was found bad, and not what it brought."""
+        return self.kind == "rollback" and self.state is not State.ROLLED_BACK
+
+    @property
+    def holds_back(self) -> BadRange | None:
+        """The commits that its rollback holds back; None where nothing is (any more)."""
+        plan = self.plan if self.locks else None
+        if plan is None:
+            return None
+        new, old = (plan.version, plan.commit), (plan.previous, plan.previous_commit)
+        bad, good = (old, new) if self._took_back else (new, old)
+        return BadRange(
+            release=self.id,
+            service=self.service,
+            environment=self.environment,
+            repository=plan.repository,
+            version=bad[0] or "unknown",
+            back_to=good[0],
+            good=good[1],
+            bad=bad[1],
+        )
 
     @property
     def opens_late(self) -> datetime | None:

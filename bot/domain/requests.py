@@ -15,6 +15,8 @@ class Asker(Value):
     channel: str
     thread: str | None = None
     """Time stamp of the thread's root message, where the words came from a thread."""
+    via: Literal["command", "mention", "click"] | None = None
+    """How it was said; None: an older version of the bot took it."""
 
 
 class ReleaseRequest(Value):
@@ -42,8 +44,9 @@ class StatusRequest(Value):
 
 
 class HistoryRequest(Value):
-    """Show what ran, newest first. At least a service or an environment is named."""
+    """Show what ran, newest first; or with `release_id` all that the record has on one release."""
 
+    release_id: str | None = None
     service: str | None = None
     environment: str | None = None
 
@@ -150,6 +153,12 @@ class EnvironmentRequest(Value):
 
 class DetailsRequest(Value):
     """Show all of a release to the one who asks."""
+
+    release_id: str
+
+
+class LogsRequest(Value):
+    """Show the last lines of the pod by which a release fails to the one who asks."""
 
     release_id: str
 

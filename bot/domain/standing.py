@@ -18,6 +18,15 @@ STOP_GATES = ("halt", "lock", "freeze", "window")
 _NOT_ASKED = Unknown(why="it was not asked")
 
 
+def recorded(gate: GateResult) -> str:
+    """Write a gate's answer for the chain, which keeps nobody's own words.
+
+    Those are kept with the entry of the stop itself, from which they can be erased.
+    """
+    words = gate.reason.value if gate.reason and "<@" in gate.sentence else gate.sentence
+    return f"{gate.status}: {words}"
+
+
 def in_the_way(
     request: ReleaseRequest, rules: Rules, stops: StopFacts, at: datetime
 ) -> tuple[GateResult, ...]:

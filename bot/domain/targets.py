@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field
 
-from bot.domain.catalog import Catalog, Slot
+from bot.domain.catalog import Catalog, Owner, Slot
 from bot.domain.value import Value, unused
 
 
@@ -19,8 +19,7 @@ class Target(Value):
     """Deployment names, blue's first. A Rollout runs both slots: then both are its name."""
     containers: tuple[str, str]
     traffic: str
-    """`service`, `gateway`, `istio` or `argo-rollouts`; `whole` where there is one copy, and nothing
-    to move."""
+    """`service`, `gateway`, `istio` or `argo-rollouts`; `whole` where there is but one copy."""
     live_service: str
     slot_services: tuple[str, str] | None
     preview: str | None
@@ -32,6 +31,8 @@ class Target(Value):
     """For a Rollout: the shares at which its steps must stop, in per cent."""
     smoke_cronjob: str | None = Field(default=None, exclude_if=unused)
     """Name of the suspended CronJob whose Job is the smoke test, where that is the way."""
+    shared_with: tuple[Owner, ...] | None = Field(default=None, exclude_if=unused)
+    """Owners of the objects that leave the bot's fields alone, as the team says."""
     may_be_elsewhere: bool = Field(default=False, exclude_if=unused)
     """Strategy `workflow`: what it serves need not be in the cluster at all."""
 
@@ -101,6 +102,7 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
     cronjob = entry.smoke.cronjob if entry.smoke else None
     routes = {"gateway": names.route, "istio": names.virtual_service, ARGO: names.rollout}
     route = routes.get(traffic)
+    preview = names.preview if traffic != WHOLE else None
     return Target(
         service=service,
         environment=environment,
@@ -111,15 +113,14 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         traffic=traffic,
         live_service=names.service.format(service=service),
         slot_services=both(names.slot_service) if names.slot_service and slots else None,
-        preview=names.preview.format(service=service)
-        if names.preview and traffic != WHOLE
-        else None,
+        preview=preview.format(service=service) if preview else None,
         route=route.format(service=service) if route else None,
         slot_label=names.slot_label,
         image_pattern=entry.image,
         weights=entry.strategy.weights if traffic == ARGO else None,
         smoke_cronjob=cronjob.format(service=service) if cronjob else None,
         may_be_elsewhere=entry.strategy.kind == "workflow",
+        shared_with=names.shared_with or None,
     )
 
 

@@ -11,13 +11,15 @@ import structlog
 
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
-from bot.domain.catalog_changes import Change, differences
+from bot.domain.catalog_changes import Change, differences, mentioning, people_in
+from bot.domain.environment_events import environment_events
 from bot.domain.lifecycle import UNDER_WAY, WAITING, State
 from bot.domain.releases import Release
 from bot.domain.rules import rules_for, runs_in
 from bot.engine.waiting import ask_gates_again, not_in_catalog
 from bot.engine.world import World
-from bot.store import audit, catalogs, outbox, releases
+from bot.store import audit, catalogs, events, outbox, releases
+from bot.store.audit import Datum, written
 from bot.store.session import Session
 from bot.views import catalog_news
 
@@ -42,11 +44,14 @@ async def take_over(world: World, catalog: Catalog) -> tuple[Change, ...]:
             AuditTag.CATALOG_LOADED,
             "catalogue",
             now,
+            actor=None,
             fingerprint=fingerprint,
             changes=len(changes),
-            **{c.path: f"{c.before} → {c.after}" for c in changes[:MOST_CHANGES]},
+            **_told(changes[:MOST_CHANGES], before, catalog),
         )
         await _announce(world, session, catalog, changes, fingerprint)
+        if before is not None:
+            await _tell_outside(world, session, before, catalog)
         await _look_again(world, session)
     world.work.ring()
     world.mail.tell()
@@ -95,6 +100,21 @@ def _has(catalog: Catalog, release: Release) -> bool:
     return there and entry is not None and runs_in(entry, release.environment)
 
 
+def _told(changes: tuple[Change, ...], before: Catalog | None, now: Catalog) -> dict[str, Datum]:
+    """Write changes for the record: people by mention, what is said of them beside the chain."""
+    users = people_in(now) | (people_in(before) if before else frozenset())
+    told: dict[str, Datum] = {}
+    for change in changes:
+        path, difference = change.path, f"{change.before} → {change.after}"
+        owner = change.person
+        if owner is not None or "waivers" in path:
+            # A waiver has an owner and a reason in somebody's words.
+            told[mentioning(path, users)] = written(difference, owner)
+        else:
+            told[mentioning(path, users)] = mentioning(difference, users)
+    return told
+
+
 async def _announce(
     world: World,
     session: Session,
@@ -113,6 +133,15 @@ async def _announce(
         world.clock.now(),
         channel=catalog.slack.channels[0],
     )
+
+
+async def _tell_outside(world: World, session: Session, before: Catalog, catalog: Catalog) -> None:
+    """Write an event for each environment that came, changed or went, where a sink takes such."""
+    takers = catalog.events.takers("cdevents")
+    if not takers:
+        return
+    for name, event in environment_events(before, catalog, world.clock.now()).items():
+        await events.put(session, event, (events.NO_RELEASE, f"environment/{name}"), takers)
 
 
 async def _look_again(world: World, session: Session) -> None:
@@ -142,5 +171,5 @@ async def refused(world: World, problems: str) -> None:
             AuditTag.CATALOG_REFUSED,
             "catalogue",
             world.clock.now(),
-            problems=problems[:2000],
+            problems=written(problems[:2000]),
         )

@@ -1,5 +1,7 @@
 """What people ask for and say to plans: requests, approvals, rejections, adopted versions."""
 
+from collections.abc import Mapping
+
 from structlog.contextvars import bind_contextvars
 
 from bot.domain.admission import yes_votes
@@ -15,6 +17,7 @@ from bot.engine.people import who_could
 from bot.errors import UserError
 from bot.ports import Message
 from bot.store import approvals, cards, ledger, releases
+from bot.store.audit import Datum, written
 from bot.store.session import Session
 from bot.views import lines, refusals
 
@@ -55,7 +58,8 @@ class Decisions(Deciding):
                 service=request.service,
                 version=request.version,
                 environment=request.environment,
-                reason=request.reason,
+                strategy=request.strategy,
+                reason=written(request.reason),
             )
             return None
 
@@ -95,6 +99,7 @@ class Decisions(Deciding):
                 roles=" ".join(roles),
                 have=have,
                 need=need,
+                comment=written(comment),
             )
             after = fresh
             if have >= need:
@@ -117,11 +122,32 @@ class Decisions(Deciding):
             if fresh.state not in WAITING:
                 raise refusals.too_late(fresh, "reject")
             await self._note(
-                session, AuditTag.RELEASE_REJECTED, release_id, digest=fresh.digest, why=comment
+                session,
+                AuditTag.RELEASE_REJECTED,
+                release_id,
+                digest=fresh.digest,
+                why=written(comment),
             )
             said = [lines.rejected(self._asker.user)]
             await self._end(session, fresh, Event.REJECTED, Reason.REJECTED_BY_PERSON, said)
             return None
+
+        return store
+
+    def saw_plan(self, message: Message, subject: str, **data: Datum) -> Change:
+        """Note that the person was shown a plan and its gates; the message is the answer."""
+        return self._seen(AuditTag.PLAN_VIEWED, message, subject, data)
+
+    def saw_record(self, message: Message, release_id: str) -> Change:
+        """Note that the person was shown one release's part of the record."""
+        return self._seen(AuditTag.RECORD_VIEWED, message, release_id, {})
+
+    def _seen(
+        self, tag: AuditTag, message: Message, subject: str, data: Mapping[str, Datum]
+    ) -> Change:
+        async def store(session: Session) -> Message | None:
+            await self._note(session, tag, subject, **data)
+            return message
 
         return store
 

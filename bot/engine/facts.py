@@ -25,6 +25,7 @@ from bot.domain.facts import (
     TagFact,
     Unknown,
 )
+from bot.domain.held_back import BadRange, Seen
 from bot.domain.live import live_commit, live_version
 from bot.domain.policies import StrategyKind
 from bot.domain.requests import ReleaseRequest
@@ -32,7 +33,7 @@ from bot.domain.rules import Rules
 from bot.domain.stops import StopFacts
 from bot.domain.targets import Target, target_of
 from bot.domain.versions import Version, VersionError, same_version
-from bot.engine import stop_facts
+from bot.engine import held_back, stop_facts
 from bot.engine.rates import rates
 from bot.engine.world import World
 from bot.errors import MissingError, PermanentError, TemporaryError
@@ -48,9 +49,14 @@ async def gather(
     now: datetime,
     *,
     release_id: str | None = None,
+    going_back: bool = False,
 ) -> Facts:
-    """Ask every source what it knows of this release. Sources that fail come back as Unknown."""
+    """Ask every source what it knows of this release. Sources that fail come back as Unknown.
+
+    `going_back`: bad commits stop no rollback, so nobody is asked for them.
+    """
     stored = await _from_store(world, request, rules, now, release_id)
+    bad = () if going_back else stored.held_back
     tag, cluster, promotion, dependencies, dependents, traffic = await asyncio.gather(
         _tag(world, request, rules),
         asked("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
@@ -61,7 +67,9 @@ async def gather(
     )
     running = _live_version(cluster, rules.target, stored.seen, by=rules.kind_for(request))
     commit = await _commit_of(world, rules, running, stored.seen)
-    diff, checks, scan = await _of_commit(world, rules, tag, commit)
+    (diff, checks, scan), seen = await asyncio.gather(
+        _of_commit(world, rules, tag, commit), _bad_commits(world, request, rules, tag, bad)
+    )
     return Facts(
         at=now,
         tag=tag,
@@ -76,6 +84,8 @@ async def gather(
         promotion=promotion,
         ledger=stored.seen[0] if stored.seen else None,
         lock=stored.lock,
+        held_back=bad,
+        seen=seen,
         under_way=stored.own,
         stops=stored.stops,
         rates=traffic,
@@ -90,6 +100,7 @@ class _Stored:
         self.seen = seen
         self.own: str | None = None
         self.lock: LockFact | None = None
+        self.held_back: tuple[BadRange, ...] = ()
         self.stops = StopFacts()
 
 
@@ -104,6 +115,7 @@ async def _from_store(
         stored = _Stored(busy, [stay.fact() for stay in stays])
         stored.lock = await targets.lock_on(session, (request.service, request.environment))
         stored.stops = await stop_facts.read(session, request, rules, now, release_id)
+        stored.held_back = await held_back.ranges(session, rules.repository)
     own = busy.get(request.service)
     stored.own = own if own != release_id else None
     return stored
@@ -206,6 +218,23 @@ async def _of_commit(
         asked("GitHub", source.checks(repository, commit), limit),
         asked("GitHub", source.scan(repository, commit, rules.path), limit),
     )
+
+
+async def _bad_commits(
+    world: World,
+    request: ReleaseRequest,
+    rules: Rules,
+    tag: Known[TagFact] | Unknown,
+    bad: tuple[BadRange, ...],
+) -> Known[tuple[Seen, ...]] | Unknown:
+    if not bad:
+        return Known(value=())
+    if isinstance(tag, Unknown):
+        return tag
+    if tag.value.tag is None:
+        return Unknown(why="there is no commit to ask about")
+    looking = held_back.look(world, request, rules, tag.value.tag.commit, bad)
+    return await asked("GitHub", looking, world.limits.source)
 
 
 def _would_break(request: ReleaseRequest, rules: Rules) -> list[str]:

@@ -19,11 +19,11 @@ from bot.engine.waiting import ask_all_again
 from bot.engine.world import World
 from bot.ports import Message
 from bot.store import audit, intents, leases, outbox, releases, stops, wishes
+from bot.store.audit import written
 from bot.store.leases import Lease
 from bot.store.session import Session
 from bot.store.wishes import Wish
 from bot.views import stop_lines, stop_refusals
-
 
 REPLACING = ("dispatch", "deploy", "verify")
 """Steps in which a strategy that works in place replaces the pods that serve."""
@@ -119,7 +119,7 @@ class Halting(Deciding):
                 AuditTag.HALT_SET,
                 halt.id,
                 environment=environment or "all",
-                reason=reason,
+                reason=written(reason),
                 in_flight=" ".join(f"{r.id}:{r.progress.weight}%" for r in flying),
             )
             await self._tell(session, halt.id, stop_lines.halt_message(halt, flying, now))

@@ -15,6 +15,7 @@ from bot.engine.people import roles_of, who_could
 from bot.engine.waiting import ask_all_again
 from bot.ports import Message
 from bot.store import calendars, outbox, releases, stops
+from bot.store.audit import written
 from bot.store.session import Session
 from bot.views import refusals, stop_lines, stop_refusals
 
@@ -189,7 +190,7 @@ class Locking(Deciding):
             stop.id,
             scope=f"{stop.reach} {stop.name}".strip(),
             environment=stop.environment,
-            reason=stop.reason,
+            reason=written(stop.reason),
             since=stamp(stop.since),
             until=stamp(stop.until) if stop.until else None,
             hard=stop.hard,

@@ -6,6 +6,7 @@ from datetime import timedelta
 import structlog
 
 from bot.engine.calendars import read_due
+from bot.engine.checkpoints import Keeping, checkpoint_if_due
 from bot.engine.reporting import report_if_due
 from bot.engine.topics import Topics
 from bot.engine.world import World
@@ -20,8 +21,8 @@ KEEP = timedelta(days=30)
 ScheduledJob = tuple[str, str, Callable[[], Awaitable[None]]]
 
 
-def housekeeping(world: World) -> list[ScheduledJob]:
-    """List the jobs: name, crontab line in UTC, what to call."""
+def housekeeping(world: World, keeping: Keeping | None = None) -> list[ScheduledJob]:
+    """List the jobs: name, crontab line in UTC, what to call. `keeping`: of signed checkpoints."""
 
     async def sweep() -> None:
         await once(world, "sweep", lambda: _sweep(world))
@@ -38,12 +39,18 @@ def housekeeping(world: World) -> list[ScheduledJob]:
         except TemporaryError as error:
             log.warning("job_skipped", job="calendars", error=str(error))
 
-    shown = Topics(world)
+    async def checkpoint() -> None:
+        if keeping is not None:
+            await checkpoint_if_due(world, keeping)
 
     # Zones and times are the catalogue's, which may change at any moment: each minute asks anew.
-    return [("sweep", "17 3 * * *", sweep), ("report", "* * * * *", report),
-            ("calendars", "* * * * *", calendars),
-        ("topics", "* * * * *", shown.show)]  # fmt: skip
+    jobs_: list[ScheduledJob] = [
+        ("sweep", "17 3 * * *", sweep),
+        ("report", "* * * * *", report),
+        ("calendars", "* * * * *", calendars),
+        ("topics", "* * * * *", Topics(world).show),
+    ]
+    return [*jobs_, ("checkpoint", "* * * * *", checkpoint)] if keeping else jobs_
 
 
 async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> None:

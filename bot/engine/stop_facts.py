@@ -11,7 +11,7 @@ from bot.domain.gates.result import GateResult
 from bot.domain.releases import Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
-from bot.domain.standing import in_the_way
+from bot.domain.standing import in_the_way, recorded
 from bot.domain.stops import Stop, StopFacts
 from bot.store import audit, calendars, stops
 from bot.store.session import Session
@@ -52,7 +52,11 @@ async def note_passed(
     session: Session, release: Release, now: datetime, by: str | None = None
 ) -> None:
     """Write on the record that a way back passed what stops releases, where anything does."""
-    passed = await standing(session, release, release.rules, now)
+    known = await read(session, release.request, release.rules, now, release.id)
+    passed = in_the_way(release.request, release.rules, known, now)
     if passed:
-        told = {gate.gate: gate.sentence for gate in passed}
-        await audit.append(session, AuditTag.STOP_PASSED, release.id, now, actor=by, **told)
+        told = {gate.gate: recorded(gate) for gate in passed}
+        ids = " ".join(stop.id for stop in known.stops if stop.hard and stop.stands(now))
+        await audit.append(
+            session, AuditTag.STOP_PASSED, release.id, now, actor=by, stops=ids, **told
+        )

@@ -7,12 +7,12 @@ from bot.domain.lifecycle import UNDER_WAY, WAITING, Event, State, advance, may
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import same_version
-from bot.engine import stop_facts
+from bot.engine import held_back, stop_facts
 from bot.engine.deciding import Change
 from bot.engine.rollbacks import Rollbacks
 from bot.errors import UserError
 from bot.ports import Message
-from bot.store import releases, targets, wishes
+from bot.store import releases, wishes
 from bot.store.session import Session
 from bot.views import lines, refusals, stop_refusals
 
@@ -200,21 +200,21 @@ class Stops(Rollbacks):
         return store
 
     async def mended(self, release_id: str) -> Change:
-        """Say that the cause of a rollback is mended: the lock on the target is lifted."""
+        """Say that the cause of a rollback is mended: its lock is lifted, its commits may go on."""
         release = await self._release(release_id)
         env = self._environment(release.environment)
         await self._must(env.rights.rollback, release.service, f"lift the lock of {release.id}")
 
         async def store(session: Session) -> Message | None:
             fresh = await self._locked(session, release_id)
-            place = (fresh.service, fresh.environment)
-            if not await targets.unlock(session, place, release_id):
+            if not fresh.locks:
                 raise UserError(f"{release_id} holds no lock any more.", Reason.BUTTON_OLD)
             await self._note(session, AuditTag.CAUSE_MENDED, release_id)
+            await held_back.let_go(session, fresh, self._now)
             after = fresh.model_copy(update={"locks": False})
-            said = [lines.mended(self._asker.user)]
+            said = [lines.mended(self._asker.user, fresh)]
             await self._advance(session, fresh, after, None, said)
-            await releases.wake_blocked(session, fresh.environment, self._now)
+            await releases.wake_blocked(session, None, self._now)
             return None
 
         return store
@@ -231,6 +231,7 @@ class Stops(Rollbacks):
             fresh = await self._locked(session, release_id)
             if fresh.state is not State.ROLLING_BACK or not fresh.needs_attention:
                 raise refusals.too_late(fresh, "repaired")
+            await self._note(session, AuditTag.REPAIR_ASKED, release_id)
             await self._wish(session, release_id, "repaired")
             return None
 

@@ -8,10 +8,12 @@ from datetime import datetime
 
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
 from bot.domain.audit import AuditTag
+from bot.domain.catalog import Catalog
 from bot.domain.facts import Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult, failed
+from bot.domain.grounds import grounds
 from bot.domain.lifecycle import WAITING, Event, State, advance
 from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
@@ -19,6 +21,7 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Progress, Release, SlotBefore
 from bot.domain.returning import return_gates, return_rules
 from bot.domain.rules import Rules, bake_seconds, rules_for, runs_in
+from bot.domain.standing import recorded
 from bot.engine import record
 from bot.engine.facts import gather, version_as_tagged
 from bot.engine.world import World
@@ -53,8 +56,8 @@ async def _run_out(world: World, lease: Lease, release: Release, now: datetime) 
     )
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
-        line = lines.ran_out(approval=approval)
-        await record.advance(session, release, after, now, due_at=None, lines=[line])
+        said, catalog = [lines.ran_out(approval=approval)], world.catalog()
+        await record.advance(session, release, after, now, due_at=None, lines=said, catalog=catalog)
 
 
 async def _look_again(world: World, lease: Lease, release: Release, now: datetime) -> None:
@@ -100,7 +103,8 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
     if release.former is not None:
         rules = return_rules(rules)
     now = world.clock.now()
-    facts = await gather(world, release.request, rules, now, release_id=release.id)
+    back = release.former is not None
+    facts = await gather(world, release.request, rules, now, release_id=release.id, going_back=back)
     release = release if release.former else _spelled(release, rules, facts)
     if release.former is not None:
         gates = return_gates(release.former, release.request, facts, rules)
@@ -108,7 +112,8 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
         gates = evaluate_all(release.request, facts, rules)
     plan = build_plan(release.request, rules, facts, release.former)
     diff = facts.diff.value if isinstance(facts.diff, Known) else release.diff
-    release_now = release.model_copy(update={"diff": diff, "rules": rules})
+    weighed = tuple(bad.release for bad in facts.held_back)
+    release_now = release.model_copy(update={"diff": diff, "rules": rules, "weighed": weighed})
     await _settle_gates(world, lease, release_now, rules, (facts, plan), gates)
 
 
@@ -167,10 +172,11 @@ async def _settle_gates(
             release.id,
             now,
             digest=after.digest,
-            **{gate.gate: f"{gate.status}: {gate.sentence}" for gate in gates},
+            **{gate.gate: recorded(gate) for gate in gates},
+            **(grounds(facts) if facts else {}),
         )
         said += _said(release, after, verdict)
-        await _store(session, release, after, verdict, now, said)
+        await _store(session, release, after, verdict, now, said, catalog=world.catalog())
     world.metrics.gates(gates)
 
 
@@ -236,17 +242,19 @@ def _said(before: Release, after: Release, verdict: Admission) -> list[str]:
     return [lines.blocked(verdict.detail)] if news and verdict.detail else []
 
 
-async def _store(
+async def _store(  # noqa: PLR0913 - what was, what is and why, and what to say of it
     session: Session,
     before: Release,
     after: Release,
     verdict: Admission,
     now: datetime,
     said: list[str],
+    *,
+    catalog: Catalog,
 ) -> None:
     due = _due(after, verdict, now)
     try:
-        await record.advance(session, before, after, now, due_at=due, lines=said)
+        await record.advance(session, before, after, now, due_at=due, lines=said, catalog=catalog)
     except releases.UnderWayError:
         # Another release took the target between the gate's look and this write.
         blocked = after.model_copy(

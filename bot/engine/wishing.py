@@ -63,7 +63,7 @@ async def _go_back(world: World, lease: Lease, release: Release, wish: Wish) -> 
         return await _drop(world, lease, release)
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
-        return await undoing.turn_back(session, release, wish, now)
+        return await undoing.turn_back(session, release, wish, now, world.catalog())
 
 
 async def _withdraw(
@@ -81,8 +81,10 @@ async def _withdraw(
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
         await wishes.take_all(session, release.id, now)
-        said = [lines.cancelled(wish.by)]
-        await record.advance(session, release, after, now, due_at=None, lines=said, by=wish.by)
+        said, catalog = [lines.cancelled(wish.by)], world.catalog()
+        await record.advance(
+            session, release, after, now, due_at=None, lines=said, by=wish.by, catalog=catalog
+        )
     return after
 
 

@@ -11,6 +11,7 @@ from bot.engine.polling import Polling
 from bot.ports import Chat, Clock, Cluster, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
 from bot.ports_calendars import CalendarSource
+from bot.ports_health import Autoscalers, PodLogs
 from bot.ports_smoke import HttpChecks, Jobs
 from bot.store.session import Store
 
@@ -39,6 +40,9 @@ class Limits:
     """How long fewer pods than wanted may be ready in a bake: a node may have gone."""
     unschedulable: timedelta = timedelta(minutes=2)
     """How long a pod may find no node: one may be coming."""
+    autoscaler: timedelta = timedelta(seconds=60)
+    """How long a slot's size must hold before traffic where an autoscaler may take pods away. It
+    looks each 15 s, and new pods have no measurements at first."""
     measure: float = 10.0
     """Seconds of real time that Prometheus has for all that one look asks of it."""
     confirm: timedelta = timedelta(milliseconds=20)
@@ -110,6 +114,8 @@ class World:
     cluster: Cluster
     namespaces: Namespaces
     source: SourceHost
+    autoscalers: Autoscalers
+    logs: PodLogs
     jobs: Jobs
     checks: HttpChecks
     chat: Chat

@@ -148,16 +148,12 @@ async def wake(session: AsyncSession, release_id: str, now: datetime) -> None:
     )
 
 
-async def wake_blocked(session: AsyncSession, environment: str, now: datetime) -> None:
-    """Make the blocked releases of an environment due: something there has ended."""
-    await session.exec(
-        update(RELEASES)
-        .where(
-            RELEASES.c.environment == environment,
-            RELEASES.c.state == State.BLOCKED.value,
-        )
-        .values(due_at=now)
-    )
+async def wake_blocked(session: AsyncSession, environment: str | None, now: datetime) -> None:
+    """Make the blocked releases of an environment due (None: of all): something has ended."""
+    change = update(RELEASES).where(RELEASES.c.state == State.BLOCKED.value)
+    if environment is not None:
+        change = change.where(RELEASES.c.environment == environment)
+    await session.exec(change.values(due_at=now))
 
 
 async def under_way(session: AsyncSession, environment: str) -> dict[str, str]:

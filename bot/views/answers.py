@@ -15,7 +15,7 @@ from bot.domain.requests import ReleaseRequest
 from bot.domain.versions import bare
 from bot.errors import UserError
 from bot.ports import Invocation, Message
-from bot.views import blocks, step_words
+from bot.views import blocks, log_lines, step_words
 from bot.views.card import Card, draw, headline, state_line
 from bot.views.gate_lines import gate_lines
 from bot.views.words import from_to, moment, person, safe
@@ -133,14 +133,19 @@ def place_status(place: Place, latest: Sequence[Release], now: datetime) -> Mess
         lines.append("The ledger has nothing of it yet.")
     if lock:
         by = f" by {person(lock.by)}" if lock.by else ""
-        lines.append(f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}.")
+        lines.append(
+            f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}. "
+            "A version without the bad commits, or with their revert, passes."
+        )
     lines += [gate_lines(place.stops, diff=None, whole=True)] if place.stops else []
     lines += [f"{safe(headline(r))}: {state_line(Card(release=r, now=now))}" for r in latest[:3]]
     return plain("\n".join(lines))
 
 
-def history(rows: Sequence[Release], now: datetime, about: str) -> Message:
-    """List releases, newest first."""
+def history(
+    rows: Sequence[Release], now: datetime, about: str, undoable: Card | None = None
+) -> Message:
+    """List releases, newest first. `undoable`: the one that the reader could take back."""
     if not rows:
         return plain(f"The bot has released nothing{about} yet.")
     lines = [
@@ -148,8 +153,20 @@ def history(rows: Sequence[Release], now: datetime, about: str) -> Message:
         f"    {state_line(Card(release=r, now=now))}"
         for r in rows
     ]
-    shown = [blocks.section(line) for line in lines[:20]]
+    shown: list[blocks.Block] = []
+    for row, line in zip(rows[:20], lines, strict=False):
+        shown.append(blocks.section(line))
+        if undoable is not None and undoable.release.id == row.id:
+            shown += _roll_back(undoable)
     return Message(text="\n".join(lines), blocks=tuple(shown))
+
+
+def _roll_back(card: Card) -> list[blocks.Block]:
+    """Take the card's own button to roll back, with its question; none where it has none."""
+    rows = [block for block in draw(card).blocks if block["type"] == "actions"]
+    buttons = [one for row in rows for one in row["elements"]]
+    found = [one for one in buttons if one["action_id"] == "release:rollback"]
+    return [blocks.actions(found)] if found else []
 
 
 def details(
@@ -158,8 +175,13 @@ def details(
     record: Sequence[AuditEntry],
     names: dict[str, str],
     now: datetime,
+    *,
+    logs: bool = False,
 ) -> Message:
-    """Show all of one release: gates, plan, people, record, and the way out by hand."""
+    """Show all of one release: gates, plan, people, record, and the way out by hand.
+
+    `logs`: whether policy lets people ask for lines of pods.
+    """
     plan = release.plan
     parts = [f"*{safe(headline(release))}*\n{state_line(Card(release=release, now=now))}"]
     if release.request.reason:
@@ -168,6 +190,8 @@ def details(
         parts.append(gate_lines(release.gates, diff=release.diff, whole=True))
     if plan:
         parts.append(_plan_part(release, plan))
+    if logs and log_lines.is_worth_asking(release):
+        parts.append(log_lines.hint(release.id))
     if votes:
         parts.append("\n".join(_vote(v, now) for v in votes))
     if release.diff and release.diff.authors:

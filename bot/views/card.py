@@ -204,7 +204,8 @@ def way_back(card: Card) -> str | None:
     """Say how one gets back: the window, or what it takes once that is over."""
     release, plan, now = card.release, card.release.plan, card.now
     if release.locks and release.found_bad:
-        return f"! {bare(release.found_bad)} is held back in {release.environment}."
+        bad = bare(release.found_bad)
+        return f"! {bad} is held back in {release.environment}, and its commits elsewhere."
     if release.state is not State.SUCCEEDED or plan is None or plan.previous is None:
         return None
     if release.kind == "rollback" or release.undone_by:

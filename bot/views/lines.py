@@ -215,16 +215,20 @@ def slot_restored(where: str) -> str:
 
 
 def held_back(release: Release, authors: list[str]) -> str:
-    """After a rollback: the target is locked."""
+    """After a rollback: what was taken back is locked, here and wherever its commits are."""
     called = " ".join(authors)
     whose = f" {called}: your commits are in it." if called else ""
     bad = release.found_bad or "The version"
-    return f"! {bare(bad)} is held back in {release.environment}.{whose}"
+    return f"! {bare(bad)} is held back in {release.environment}, and its commits elsewhere.{whose}"
 
 
-def mended(user: str) -> str:
+def mended(user: str, release: Release) -> str:
     """Somebody lifted the lock."""
-    return f"✓ {person(user)} says that the cause is mended. Releases are possible again."
+    bad = bare(release.found_bad or "the version")
+    return (
+        f"✓ {person(user)} says that the cause is mended. {bad} and its commits can be released "
+        "again, everywhere."
+    )
 
 
 def held(sentence: str) -> str:

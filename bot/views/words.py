@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import escape
 
+from bot.domain.erasure import ERASED, GONE
 from bot.domain.versions import bare
 
 NEAR = timedelta(hours=12)
@@ -39,8 +40,8 @@ def plain_moment(at: datetime, now: datetime) -> str:
 
 
 def person(user: str) -> str:
-    """Name a person by Slack id."""
-    return f"<@{user}>"
+    """Name a person by Slack id; whoever was erased has no name."""
+    return GONE if user.startswith(ERASED) else f"<@{user}>"
 
 
 def people(users: list[str] | tuple[str, ...], *, most: int = 5) -> str:

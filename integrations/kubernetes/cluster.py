@@ -1,7 +1,7 @@
 """`KubernetesCluster`: the `Cluster` port. Reads side by side, writes with preconditions."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.catalog import Slot, other_slot
@@ -23,11 +23,13 @@ from integrations.kubernetes.kinds import (
     SERVICES,
     Kind,
 )
+from integrations.kubernetes.logs import KubernetesLogs
 from integrations.kubernetes.namespaces import KubernetesNamespaces
 from integrations.kubernetes.objects import Object
 from integrations.kubernetes.reading import Reader
 from integrations.kubernetes.rollout_slots import RolloutSlots
 from integrations.kubernetes.rollouts import Rollout
+from integrations.kubernetes.surroundings import KubernetesSurroundings
 from integrations.kubernetes.traffic import Move, way_of
 from integrations.kubernetes.watches import STREAM_SECONDS, Watches
 
@@ -58,6 +60,8 @@ class KubernetesCluster:
         self.jobs = KubernetesJobs(self._api_at)
         self._reader = Reader(self._api_at)
         self._rollouts = RolloutSlots(self._reader)
+        self.surroundings = KubernetesSurroundings(self._api_at, self._reader)
+        self.logs = KubernetesLogs(self._api_at, self._reader)
 
     def report_changes(self, report: Callable[[tuple[str, str]], None]) -> None:
         """Say from now on which of the targets that are followed has changed."""
@@ -85,30 +89,29 @@ class KubernetesCluster:
     async def look(self, target: Target) -> ClusterFact:
         """Read all of a target. What isn't there comes back in words, not as an error."""
         missing: list[str] = []
-        owners: list[str] = []
+        seen: dict[Slot, Object] = {}
         blue, green, traffic, _, forbidden = await asyncio.gather(
-            self._slot_or_missing(target, "blue", missing, owners),
-            self._slot_or_missing(target, "green", missing, owners),
+            self._slot_or_missing(target, "blue", missing, seen),
+            self._slot_or_missing(target, "green", missing, seen),
             self._traffic_or_missing(target, missing),
             self._rest_there(target, missing),
             self._forbidden(target),
         )
-        cautions = [f"{owner} owns it and may undo what the bot sets" for owner in set(owners)]
         return ClusterFact(
             blue=blue,
             green=green,
             traffic=traffic,
             missing=tuple(dict.fromkeys(missing)),
             forbidden=tuple(forbidden),
-            cautions=tuple(sorted(cautions)),
+            around=await self.surroundings.around(target, seen),
         )
 
     async def look_at_slot(self, target: Target, slot: Slot) -> SlotFact:
         """Read one slot; a Deployment that is gone is a fact, not an error."""
-        return await self._slot_or_missing(target, slot, [], [])
+        return await self._slot_or_missing(target, slot, [], {})
 
     async def _slot_or_missing(
-        self, target: Target, slot: Slot, missing: list[str], owners: list[str]
+        self, target: Target, slot: Slot, missing: list[str], seen: dict[Slot, Object]
     ) -> SlotFact:
         if target.one_copy and slot != "blue":
             return SlotFact(slot=slot, exists=False)
@@ -117,9 +120,7 @@ class KubernetesCluster:
         except MissingError:
             missing.append(target.runner(slot))
             return SlotFact(slot=slot, exists=False)
-        owner = objects.owner_of(runner)
-        if owner:
-            owners.append(owner)
+        seen[slot] = runner
         return fact
 
     async def _slot(self, target: Target, slot: Slot) -> tuple[SlotFact, Object]:
@@ -314,7 +315,13 @@ class KubernetesCluster:
     # For `release-bot doctor`.
 
     async def check(
-        self, targets: Iterable[Target], everywhere: Iterable[str | None] = ()
+        self,
+        targets: Iterable[Target],
+        everywhere: Iterable[str | None] = (),
+        with_logs: Collection[Target] = (),
     ) -> Checkup:
-        """Look at every target, and at the clusters that are listed as a whole."""
-        return await examine(self._api_at, targets, everywhere)
+        """Look at every target, and at the clusters that are listed as a whole.
+
+        `with_logs`: those of which a policy lets people ask for lines of pods.
+        """
+        return await examine(self._api_at, targets, everywhere, with_logs)

@@ -47,11 +47,15 @@ ROLLOUTS = Kind("Rollout", "rollouts", "argoproj.io", "v1alpha1", "rbac-argo.yam
 ROLLOUT_STATUS = Kind("Rollout", "rollouts/status", "argoproj.io", "v1alpha1", "rbac-argo.yaml")
 """For rights only: a Rollout's status is patched apart from the rest."""
 REPLICA_SETS = Kind("ReplicaSet", "replicasets", "apps", rights="rbac-argo.yaml")
+POD_LOGS = Kind("log", "pods/log", rights="rbac-logs.yaml")
+AUTOSCALERS = Kind("HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", "v2")
+BUDGETS = Kind("PodDisruptionBudget", "poddisruptionbudgets", "policy")
 CRONJOBS = Kind("CronJob", "cronjobs", "batch", rights="rbac-smoke.yaml")
 JOBS = Kind("Job", "jobs", "batch", rights="rbac-smoke.yaml")
 
 _TOLD = (
     DEPLOYMENTS, SERVICES, HTTP_ROUTES, VIRTUAL_SERVICES, ROLLOUTS, REPLICA_SETS, CRONJOBS, JOBS,
+    POD_LOGS,
 )  # fmt: skip
 NAMED = {kind.plural: kind for kind in _TOLD}
 """Kinds of which an error tells in their own word, by their plural."""

@@ -36,12 +36,19 @@ class RolloutSlots:
         own = rollout.hash_of(slot)
         if own is None:
             return slot_fact(slot, target, rollout, None, []), item
-        labels = objects.match_labels(item) | {HASH: own}
         replica_set, pods = await asyncio.gather(
             self._replica_set(target, f"{rollout.name}-{own}"),
-            self._reader.pods(target, labels),
+            self._reader.pods(target, objects.match_labels(item) | {HASH: own}),
         )
         return slot_fact(slot, target, rollout, replica_set, pods), item
+
+    async def pods(self, target: Target, slot: Slot) -> list[Object]:
+        """List a slot's pods. Raises MissingError where there is no Rollout."""
+        item = await self.rollout(target)
+        own = Rollout(item).hash_of(slot)
+        if own is None:
+            return []
+        return await self._reader.pods(target, objects.match_labels(item) | {HASH: own})
 
     async def _replica_set(self, target: Target, name: str) -> Object | None:
         try:

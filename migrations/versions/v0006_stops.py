@@ -1,14 +1,14 @@
 """Stops (locks, freezes, halts), and the calendars that were read. Only adds (expand).
 
 Revision ID: 0006
-Revises: 0003
+Revises: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

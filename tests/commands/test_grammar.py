@@ -28,6 +28,7 @@ CONTEXT = Context(
     locking=NOBODY,
     halting=NOBODY,
     queries=NOBODY,
+    pod_lines=NOBODY,
     environments=NOBODY,
     surveyor=NOBODY,
     now=START,

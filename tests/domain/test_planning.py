@@ -161,7 +161,7 @@ def test_what_only_a_workflow_does_only_it_takes_back() -> None:
 
 
 def test_what_the_service_is_not_made_for_is_refused_in_words() -> None:
-    one = rules().target.model_copy(update={"deployments": ("payments", "payments")})
+    one = rules().target.model_copy(update={"traffic": "whole"})
     with pytest.raises(UserError, match="has one Deployment, and canary needs two slots"):
         steps_for("canary", rules().model_copy(update={"target": one}), "blue")
     with pytest.raises(UserError, match="has no deploy workflow"):

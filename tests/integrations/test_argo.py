@@ -425,7 +425,7 @@ async def wrong(kit: Kit) -> list[tuple[str, str | None]]:
 async def test_the_doctor_counts_rights_and_objects(kit: Kit) -> None:
     found = (await kit.cluster.check([kit.target])).findings
     assert [f.sentence for f in found] == [
-        "All 17 rights are there.",
+        "All 19 rights are there.",
         "1 of 1 services have all of their objects.",
     ]
 

@@ -158,9 +158,10 @@ SOME = ALL[::19]
 class Fate:
     """Strikes when the release asks something of the outside in the step that is to meet it."""
 
-    def __init__(self, case: Case, subject: Subject) -> None:
+    def __init__(self, step: str, strike: Strike, subject: Subject) -> None:
         self.struck = False
-        self._case = case
+        self._step = step
+        self._strike = strike
         self._subject = subject
         self._bot: Bot | None = None
         self._release = ""
@@ -171,9 +172,9 @@ class Fate:
     async def look(self) -> None:
         if self.struck or self._bot is None:
             return
-        if _at(await self._bot.release(self._release)) == self._case.step:
+        if _at(await self._bot.release(self._release)) == self._step:
             self.struck = True
-            FAULTS[self._case.fault](self._bot, self._subject)
+            self._strike(self._bot, self._subject)
 
     def wrap(self, outside: Outside) -> Outside:
         source, cluster = Watched(outside.source, self), Watched(outside.cluster, self)
@@ -202,7 +203,7 @@ class Watched:
 async def meets(given: Given, case: Case) -> None:
     subject = STRATEGIES[case.strategy]
     service = subject.service
-    fate = Fate(case, subject)
+    fate = Fate(case.step, FAULTS[case.fault], subject)
     bot = await given(catalog=subject.catalog, wrap=fate.wrap)
     bot.world.prometheus.streams.serves(*PLACE, Load(rate=200.0, failing=0.001))
     await bot.says(f"/release {service} v2.1.0 prod{subject.words}")

@@ -84,7 +84,8 @@ async def test_what_is_bad_goes_back_in_a_halt_too(given: Given) -> None:
     assert release.reason is Reason.PODS_CRASH
     assert bot.live("orders") == "blue"
     (entry,) = await record(bot, AuditTag.STOP_PASSED)
-    assert "halted production" in str(entry["halt"])
+    assert entry["halt"] == "failed: halted"
+    assert str(entry["stops"]).startswith("halt-")
 
 
 async def test_a_person_rolls_back_in_a_halt(given: Given) -> None:

@@ -27,7 +27,7 @@ def test_what_people_did() -> None:
         lines.rollback_asked(DAN),
         lines.resumed(DAN),
         lines.repaired(DAN, "blue has the traffic, 3 of 3 pods ready."),
-        lines.mended(ANA),
+        lines.mended(ANA, release(State.ROLLED_BACK)),
         lines.undone("rel-9m2x", DAN),
     ] == snapshot(
         [
@@ -39,7 +39,7 @@ def test_what_people_did() -> None:
             "↩ <@U0DAN> asked to roll back.",
             "✓ <@U0DAN> resumed it from what is there now.",
             "✓ <@U0DAN> repaired it by hand. blue has the traffic, 3 of 3 pods ready.",
-            "✓ <@U0ANA> says that the cause is mended. Releases are possible again.",
+            "✓ <@U0ANA> says that the cause is mended. 2.1.0 and its commits can be released again, everywhere.",
             "↩ Rolled back by <@U0DAN> in rel-9m2x.",
         ]
     )
@@ -108,8 +108,8 @@ def test_what_went_wrong_and_back() -> None:
             "↩ Traffic is back on blue since <!date^1772555400^{date_short_pretty} {time}|3 Mar 16:30 UTC>.",
             "✓ Blue serves: 3 of 3 pods ready.",
             "✓ Green is as it was before.",
-            "! 2.1.0 is held back in production. @ana @dan: your commits are in it.",
-            "! 2.1.0 is held back in production.",
+            "! 2.1.0 is held back in production, and its commits elsewhere. @ana @dan: your commits are in it.",
+            "! 2.1.0 is held back in production, and its commits elsewhere.",
             "! Held: green has 25 % and nobody here set that. Look at it, then Resume or Roll back.",
             "! The rollback can't finish: blue has 0 of 3 pods ready. It keeps trying. By hand: `kubectl patch service payments`",
         ]

@@ -1,6 +1,11 @@
-"""Gate: the cluster is ready. Slots, services and route exist, and the bot may patch them."""
+"""Gate: the cluster is ready. Slots, services and route exist, and the bot may patch them.
 
-from bot.domain.facts import ClusterFact, Facts, Unknown
+What else acts on them is asked too: owners that would undo it, autoscalers, disruption budgets.
+"""
+
+from bot.domain import owners, surroundings
+from bot.domain.catalog import other_slot
+from bot.domain.facts import ClusterFact, Facts, SlotFact, Unknown
 from bot.domain.gates.result import GateResult, failed, passed, unknown
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
@@ -30,7 +35,16 @@ def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
         )
     if cluster.traffic.unfit:
         return _no(" ".join(cluster.traffic.unfit), "Mend that, then press Retry.")
-    return _traffic(cluster, rules)
+    return _owned(cluster, rules) or _traffic(cluster, rules)
+
+
+def _owned(cluster: ClusterFact, rules: Rules) -> GateResult | None:
+    """Refuse where an owner would undo a release, and nobody has said that it does not."""
+    found = owners.undeclared(cluster.around.owned, rules.target)
+    if not found:
+        return None
+    said, next_step = owners.said_of(found, rules.target), owners.leave_alone(found, rules.target)
+    return failed(NAME, Reason.OWNED_ELSEWHERE, said, f"{next_step}, and press Retry.")
 
 
 def _rights(rules: Rules) -> str:
@@ -57,8 +71,22 @@ def _traffic(cluster: ClusterFact, rules: Rules) -> GateResult:
     where = rules.target.where(live.slot)
     if live.ready == 0:
         return _no(f"{where} has the traffic and no ready pod.", "Mend that first, then Retry.")
-    caution = f"; {cluster.cautions[0]}" if cluster.cautions else ""
-    return passed(NAME, f"{where} is live with {live.ready} of {live.wanted} pods{caution}")
+    return _sizes(cluster, live, rules)
+
+
+def _sizes(cluster: ClusterFact, live: SlotFact, rules: Rules) -> GateResult:
+    """Refuse where the idle slot could never take all traffic; caution about what may come."""
+    around, size = cluster.around, max(live.wanted, 1)
+    said = [f"{rules.target.where(live.slot)} is live with {live.ready} of {live.wanted} pods"]
+    # Where there is one copy, its autoscaler sees to it before, while and after it is replaced.
+    if not rules.target.one_copy:
+        scaler = around.autoscaler(other_slot(live.slot))
+        small = surroundings.too_small(scaler, live.slot, size) if scaler else None
+        if small:
+            return failed(NAME, Reason.AUTOSCALER_LIMIT, small[0], f"{small[1]}, then press Retry.")
+        said += surroundings.autoscaler_cautions(around, live.slot, size)
+    said += surroundings.budget_cautions(around.budgets)
+    return passed(NAME, ". ".join(said))
 
 
 def _no(sentence: str, next_step: str) -> GateResult:

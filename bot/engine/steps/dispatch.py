@@ -6,7 +6,7 @@ Its success is believed only when the slot runs the plan's image: step `deploy` 
 from bot.domain.outcomes import Done, Failed, Outcome
 from bot.domain.reasons import Reason
 from bot.domain.runs import Run
-from bot.engine.steps.runs import finished_run, lasted
+from bot.engine.steps.runs import finished_run, lasted, seen
 from bot.engine.steps.work import Work
 from bot.views import lines
 
@@ -27,6 +27,4 @@ async def run(work: Work) -> Outcome:
             Reason.WORKFLOW_FAILED,
             f"{workflow} run {ended.id} ended with {ended.conclusion}: {ended.url}",
         )
-    return Done(
-        lines.run_finished(workflow, ended.id, ended.url, lasted(ended)), {"run_url": ended.url}
-    )
+    return Done(lines.run_finished(workflow, ended.id, ended.url, lasted(ended)), seen(ended))

@@ -50,7 +50,7 @@ async def finished_run(work: Work, workflow: str) -> Run | Wait | Failed:
     pace = await work.world.polling.pace(work.world, work.plan.repository, work.since)
     state = "is queued" if run.status == "queued" else "is running"
     note = f"{workflow} run {run.id} {state}{lines.polled(pace.interval) if pace.silent else ''}"
-    return Wait(pace.again_at, note, {"run_url": run.url})
+    return Wait(pace.again_at, note, seen(run))
 
 
 async def _the_run(work: Work, workflow: str) -> Run | Wait | Failed:
@@ -113,7 +113,26 @@ async def _look_for(work: Work, workflow: str, intent: Intent) -> Run | Wait | F
 async def _adopt(work: Work, workflow: str, run: Run) -> Run:
     await work.record("run", str(run.id))
     work.said.append(lines.run_started(workflow, run.id, run.url))
-    return run
+    return await _numbered(work, run)
+
+
+async def _numbered(work: Work, run: Run) -> Run:
+    """Ask for the run's number, which the answer to a dispatch lacks: the platform is told of it.
+
+    It is asked for once; where it isn't known then, it stays unknown.
+    """
+    if run.number is not None or work.step.kind != "dispatch":
+        return run
+    try:
+        whole = await work.world.source.run(work.plan.repository, run.id)
+    except (TemporaryError, PermanentError):
+        return run
+    return run.model_copy(update={"number": whole.number, "branch": whole.branch or run.branch})
+
+
+def seen(run: Run) -> dict[str, object]:
+    """Give what a release keeps of its run."""
+    return {"run_url": run.url, "run_number": run.number, "run_branch": run.branch}
 
 
 def lasted(run: Run) -> timedelta | None:

@@ -6,7 +6,7 @@ On the way back it makes sure that the old slot serves.
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
-from bot.engine.steps import scale
+from bot.engine.steps import autoscaling, scale
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
 
@@ -55,9 +55,10 @@ async def _whole(work: Work, slot: SlotFact) -> Outcome:
     live = await work.look_at(work.plan.live)
     needed = work.needed(live)
     if slot.rolled_out and slot.ready >= slot.wanted >= needed:
+        unproven = await autoscaling.unproven(work, slot, needed)
         # In place the version has all the traffic as soon as the old pods are gone.
         serves = {"weight": ALL, "restarts": slot.restarts} if work.plan.in_place else {}
-        return Done(lines.pods_ready(work.plan.version, slot, work.where), serves)
+        return unproven or Done(lines.pods_ready(work.plan.version, slot, work.where), serves)
     # The live slot may have grown since this one got its size. A workflow sees to its own sizes.
     grows = work.plan.strategy != "workflow"
     growing = await scale.grow(work, slot, needed) if grows else None

@@ -166,4 +166,7 @@ REASONS = {
 
 def failing(where: str, trouble: PodTrouble) -> Failed:
     """Fail because of a pod."""
-    return Failed(REASONS.get(trouble.word, Reason.PODS_UNREADY), lines.pod_trouble(where, trouble))
+    reason = REASONS.get(trouble.word, Reason.PODS_UNREADY)
+    # What could not be made has no name yet.
+    changes = {} if reason is Reason.PODS_NOT_MADE else {"pod": trouble.pod}
+    return Failed(reason, lines.pod_trouble(where, trouble), changes)

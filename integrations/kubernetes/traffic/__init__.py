@@ -20,12 +20,14 @@ WAYS: Mapping[str, Way] = {
     "service": Selector(),
     "gateway": Gateway(),
     "istio": Istio(),
-    "whole": Whole(),
     ARGO: ArgoRollouts(),
 }
-"""Each way by the catalogue's word for it (`strategy.traffic`); `whole` follows from one copy."""
+"""Each way by the catalogue's word for it (`strategy.traffic`)."""
+
+ONE_COPY = Whole()
+"""How traffic stands where there is nothing to move it between."""
 
 
 def way_of(target: Target) -> Way:
     """Say how this target's traffic is moved."""
-    return WAYS[target.traffic]
+    return ONE_COPY if target.one_copy else WAYS[target.traffic]
