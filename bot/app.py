@@ -34,12 +34,13 @@ from bot.outside import Wrap as Wrap  # noqa: PLC0414 - likewise
 from bot.ports import Clock, Finding
 from bot.record_keeping import keeping_of
 from bot.settings import Settings, revealed, secret_named
-from bot.store import checkup, webhooks
+from bot.store import checkup
 from bot.store.migrate import migrate
 from bot.store.session import Store
 from bot.store.wakeups import Wakeups
 from commands._router import Router
 from integrations import catalog_file, evidence
+from integrations.calendars import ICalendars
 from integrations.clock import ServerClock, SystemClock
 from integrations.events import Sinks
 from integrations.github import Credentials, GitHubHost, webhook_route
@@ -111,6 +112,7 @@ class App:
             jobs=self.outside.jobs,
             checks=self.outside.checks,
             chat=self.outside.chat,
+            calendars=self.outside.calendars,
             catalog=lambda: self.catalog,
             owner=self._owner,
             limits=limits,
@@ -128,6 +130,7 @@ class App:
         self._loops: list[asyncio.Task[None]] = []
         self._sockets: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        self._behind = False
         self.url = ""
 
     def _adapters(self, seconds: float) -> Outside:
@@ -155,6 +158,11 @@ class App:
             self.kubernetes.logs,
             self.kubernetes.jobs,
             PreviewChecks(seconds=seconds, told=metrics.calls("previews")),
+            ICalendars(
+                settings.release_bot_catalog.parent,
+                seconds=seconds,
+                told=metrics.calls("calendars"),
+            ),
             self.prometheus,
         )
 
@@ -206,6 +214,8 @@ class App:
             await self._server_clock.refresh()
         if self.store.is_sqlite:
             await start_alone(self.world)
+        good = await catalogs.good_one(self.world, self.catalog)
+        self._behind, self.catalog = good != self.catalog, good
         await catalogs.take_over(self.world, self.catalog)
 
     async def start(self, *, loops: bool = True) -> None:
@@ -258,16 +268,21 @@ class App:
 
         async def changed() -> None:
             try:
-                loaded = catalog_file.parse_catalog(catalog_file.read_text(path), path.name)
+                good = await catalogs.settled(self.world, lambda: load_catalog(path).catalog)
             except catalog_file.CatalogError as error:
                 log.error("catalog_refused", problems=str(error))
                 await catalogs.refused(self.world, str(error))
                 return
-            self.catalog = loaded.catalog
-            changes = await catalogs.take_over(self.world, loaded.catalog)
-            log.info("catalog_loaded", fingerprint=loaded.fingerprint[:12], changes=len(changes))
+            self.catalog = good
+            changes = await catalogs.take_over(self.world, good)
+            log.info("catalog_loaded", fingerprint=good.fingerprint()[:12], changes=len(changes))
 
-        self._run(catalog_file.watch(path, changed))
+        async def follow() -> None:
+            if self._behind:
+                await changed()
+            await catalog_file.watch(path, changed)
+
+        self._run(follow())
 
     async def stop(self) -> None:
         """Stop taking requests, finish the effects under way, give the leases back."""
@@ -317,24 +332,16 @@ class App:
             "Record": lambda: doctor_record.examine(self.store, settings, self.clock.now()),
         }
         if settings.slack_bot_token is not None:
+            topic = catalog.slack.topic
             places = (doctor.channels(catalog), doctor.usergroups(catalog))
-            looks = {"Slack": lambda: self.slack.check(*places, app_token), **looks}
+            looks = {"Slack": lambda: self.slack.check(*places, app_token, topic=topic), **looks}
         if not _credentials(settings).given:
             del looks["GitHub"]
         if self.prometheus is not None:
             found, now = self.prometheus, self.clock.now()
             looks["Prometheus"] = lambda: measuring.examine(found, doctor.selectors(catalog), now)
-        return await doctor.examine(settings, looks, await self._arrivals(), self.clock.now())
-
-    async def _arrivals(self) -> dict[str, datetime]:
-        """When the last webhook of each repository came; nothing where the store can't tell."""
-        if not checkup.is_there(self.store):
-            return {}
-        try:
-            async with self.store.read() as session:
-                return await webhooks.arrivals(session)
-        except TemporaryError:
-            return {}
+        arrived = await doctor.arrivals(self.store)
+        return await doctor.examine(settings, looks, arrived, self.clock.now())
 
 
 def load_catalog(path: Path) -> catalog_file.Loaded:

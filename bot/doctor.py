@@ -17,6 +17,8 @@ from bot.domain.targets import Target, target_of
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Checkup, Finding
 from bot.settings import Settings
+from bot.store import checkup, webhooks
+from bot.store.session import Store
 
 SECONDS = 30.0
 """How long one system has for all that is asked of it."""
@@ -154,6 +156,17 @@ def of_webhooks(
         "as JSON, for workflow runs, check suites, creations and pushes. Until then it is polled."
     )
     return [_bad("Webhooks", said, remedy)]
+
+
+async def arrivals(store: Store) -> dict[str, datetime]:
+    """When the last webhook of each repository came; nothing where the store can't tell."""
+    if not checkup.is_there(store):
+        return {}
+    try:
+        async with store.read() as session:
+            return await webhooks.arrivals(session)
+    except TemporaryError:
+        return {}
 
 
 def targets(catalog: Catalog) -> list[Target]:

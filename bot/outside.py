@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.ports import Chat, Cluster, EventSink, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
+from bot.ports_calendars import CalendarSource
 from bot.ports_health import Autoscalers, PodLogs
 from bot.ports_smoke import HttpChecks, Jobs
 
@@ -22,6 +23,7 @@ class Outside:
     logs: PodLogs
     jobs: Jobs
     checks: HttpChecks
+    calendars: CalendarSource
     measuring: Measuring | None = None
     """None where no Prometheus is set."""
 

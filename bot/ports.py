@@ -292,6 +292,12 @@ class Chat(Protocol):
     async def attached(self, channel: str, thread: str, name: str, since: datetime) -> bool:
         """Look whether a thread has a file of that name, in what was said since then."""
 
+    async def topic(self, channel: str) -> str:
+        """Read a channel's topic."""
+
+    async def set_topic(self, channel: str, text: str) -> None:
+        """Replace a channel's topic; 250 characters at the most."""
+
     async def members(self, usergroup: str) -> tuple[tuple[str, ...], datetime]:
         """List a user group's members and say when they were read (cached for a minute).
 

@@ -4,7 +4,12 @@ from typing import get_args
 
 from bot.domain.applying import shows_logs
 from bot.domain.reasons import Reason
-from bot.domain.requests import DecisionRequest, DetailsRequest, EnvironmentRequest
+from bot.domain.requests import (
+    DecisionRequest,
+    DetailsRequest,
+    EnvironmentRequest,
+    HaltRequest,
+)
 from bot.engine.inbox import Answer
 from bot.errors import UserError
 from bot.views import answers
@@ -12,17 +17,19 @@ from commands._context import Context
 from commands._grammar import is_release_id
 
 _KINDS = get_args(DecisionRequest.model_fields["kind"].annotation)
-Clicked = DecisionRequest | DetailsRequest | EnvironmentRequest
+Clicked = DecisionRequest | DetailsRequest | EnvironmentRequest | HaltRequest
 
 
 def parse_click(action: str, value: str) -> Clicked:
     """Read a click. The value is the release's id, for approve and reject with the digest.
 
-    For a button about an environment it is the environment's name.
+    For a button about an environment it is the environment's name; `all` means each one.
     """
     if action.startswith("env:"):
         return _environment(action.removeprefix("env:"), value)
     kind = action.removeprefix("release:")
+    if kind == "unhalt":
+        return HaltRequest(environment=None if value == "all" else value, off=True)
     release_id, _, digest = value.partition(":")
     if not is_release_id(release_id):
         raise UserError("That button names no release.", Reason.NOT_UNDERSTOOD)
@@ -51,6 +58,8 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         wish = ctx.environments
         extends = request.kind == "extend"
         return await (wish.extend(request.name, None) if extends else wish.keep(request.name))
+    if isinstance(request, HaltRequest):
+        return await ctx.halting.let_go(request.environment)
     if isinstance(request, DetailsRequest):
         seen = await ctx.queries.details(request.release_id)
         logs = shows_logs(ctx.catalog, seen[0].service, seen[0].environment)
@@ -69,5 +78,6 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         "rollback": ctx.stops.roll_back,
         "mended": ctx.stops.mended,
         "repaired": ctx.stops.repaired,
+        "wait": ctx.stops.wait,
     }
     return await stops[request.kind](request.release_id)

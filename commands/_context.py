@@ -9,6 +9,8 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
+from bot.engine.halting import Halting
+from bot.engine.locking import Locking
 from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
@@ -24,6 +26,8 @@ class Context:
     catalog: Catalog
     decisions: Decisions
     stops: Stops
+    locking: Locking
+    halting: Halting
     queries: Queries
     pod_lines: PodLines
     environments: Environments

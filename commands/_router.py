@@ -12,7 +12,9 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
+from bot.engine.halting import Halting
 from bot.engine.inbox import Answer
+from bot.engine.locking import Locking
 from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
@@ -26,10 +28,7 @@ from commands._context import Context
 from commands._grammar import Words, closest, take_apart
 
 DEFAULT = "release"
-NOT_BUILT = (
-    *("lock", "unlock", "freeze", "unfreeze"),
-    *("halt", "where", "train", "diff"),
-)
+NOT_BUILT = ("train", "diff")
 """Verbs that are planned and refused in words until they are built."""
 
 
@@ -77,6 +76,8 @@ class Router:
             catalog=self._catalog(),
             decisions=Decisions(self._world, asker, invocation.key, at),
             stops=Stops(self._world, asker, invocation.key, at),
+            locking=Locking(self._world, asker, invocation.key, at),
+            halting=Halting(self._world, asker, invocation.key, at),
             queries=queries,
             pod_lines=PodLines(self._world, asker, invocation.key, at),
             environments=Environments(

@@ -425,7 +425,7 @@ class Bot:
 
     def _cards(self) -> list[Message]:
         roots = self.world.slack.space.roots(CHANNEL)
-        return [m for m in roots if m.author == "bot" and "· rel-" in m.text]
+        return [m for m in roots if m.author == "bot" and "· rel-" in m.text.split("\n")[0]]
 
     def card(self, release: str | None = None) -> str:
         """The newest card as a person reads it."""

@@ -11,6 +11,7 @@ from bot.domain.catalog import Catalog
 from bot.domain.indicators import Doubt
 from bot.domain.policies import Approvals, EvidenceRules, Policy, ScanThresholds, Waiver
 from bot.domain.policies import StrategyKind as Kind
+from bot.domain.stops import Window
 from bot.domain.value import Value
 
 DEFAULT = "default"
@@ -42,6 +43,7 @@ class Effective(Value):
     smoke_hosts: tuple[str, ...]
     evidence: EvidenceRules
     waivers: tuple[Waiver, ...]
+    windows: tuple[Window, ...]
     soak: timedelta
     approvals: Approvals
     logs: Literal["off", "allowed"]
@@ -70,6 +72,7 @@ def applied(catalog: Catalog, service: str, environment: str) -> tuple[Applied, 
         "smoke_hosts": ((), "built in"),
         "evidence": (EvidenceRules(), "built in"),
         "waivers": ((), "built in"),
+        "windows": ((), "built in"),
         "soak": (env.soak, f"{own}.soak" if env.soak else "built in"),
         "approvals": (env.approvals, f"{own}.approvals"),
         "logs": ("off", "built in"),

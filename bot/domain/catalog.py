@@ -18,6 +18,7 @@ from bot.domain.patterns import ImagePattern, ServicePattern, SlotPattern, TagPa
 from bot.domain.policies import Approvals, Policy, StrategyKind
 from bot.domain.sinks import Events
 from bot.domain.smoke import Smoke
+from bot.domain.stops import Calendars, Freeze
 from bot.domain.value import canonical, digest, unused
 from bot.domain.versions import Constraint
 
@@ -39,10 +40,14 @@ def other_slot(slot: Slot) -> Slot:
 
 
 class Slack(Entry):
-    """The workspace and the channels in which the bot answers. No channel: in all."""
+    """The workspace and the channels in which the bot answers. No channel: in all.
+
+    `topic`: whether what stands in the way is shown in those channels' topics.
+    """
 
     team: str | None = None
     channels: tuple[str, ...] = ()
+    topic: bool = False
 
 
 class Person(Entry):
@@ -61,12 +66,17 @@ class Group(Entry):
 
 
 class Rights(Entry):
-    """Which roles may do what in an environment. `reject` and `adopt` ask for `approve`."""
+    """Which roles may do what in an environment. `reject` and `adopt` ask for `approve`.
+
+    `lock`: locks and freezes; of `owners` only the locks on their own services.
+    """
 
     release: tuple[str, ...] = ("owners",)
     approve: tuple[str, ...] = ()
     cancel: tuple[str, ...] = ("requester", "owners")
     rollback: tuple[str, ...] = ("owners",)
+    lock: tuple[str, ...] = ("owners", "responders", "release-managers")
+    halt: tuple[str, ...] = ("responders", "release-managers")
 
 
 class Environment(Entry):
@@ -82,6 +92,7 @@ class Environment(Entry):
     approvals: Approvals = Approvals(count=0)
     rights: Rights = Rights()
     policy: str = "default"
+    freezes: tuple[Freeze, ...] = ()
 
 
 class Deploy(Entry):
@@ -225,6 +236,7 @@ class Catalog(Entry):
     events: Events = Events()
     ephemeral: Ephemeral | None = None
     reports: Reports = Reports()
+    calendars: Calendars = Calendars()
     audit: Audit | None = Field(default=None, exclude_if=unused)
 
     def environment_named(self, word: str) -> str | None:

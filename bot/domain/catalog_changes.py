@@ -9,8 +9,8 @@ from bot.domain.value import Value
 
 _WORD = re.compile(r"\b[A-Z0-9]+\b")
 
-_SENSITIVE = ("people", "roles", "policies")
-_SENSITIVE_KEYS = ("rights", "approvals", "checks", "soak", "owners", "after")
+_SENSITIVE = ("people", "roles", "policies", "calendars")
+_SENSITIVE_KEYS = ("rights", "approvals", "checks", "soak", "owners", "after", "freezes")
 
 
 class Change(Value):

@@ -11,6 +11,7 @@ from bot.domain.catalog import SPECIAL_RIGHTS, Catalog
 from bot.domain.environments import wrong_names
 from bot.domain.rules import runs_in
 from bot.domain.smoke import filled_url, host_of, is_allowed
+from bot.domain.stop_checks import wrong_times
 from bot.domain.value import Value
 
 
@@ -31,6 +32,7 @@ def check(catalog: Catalog) -> list[Problem]:
         *(p for name in catalog.services for p in _check_service(catalog, name)),
         *_check_cycles(catalog),
         *_check_passing(catalog),
+        *_check_stops(catalog),
     ]
 
 
@@ -57,9 +59,15 @@ def _check_passing(catalog: Catalog) -> Iterable[Problem]:
         yield Problem(path=path, message=message, severity=severity)
 
 
+def _check_stops(catalog: Catalog) -> Iterable[Problem]:
+    for path, message in wrong_times(catalog):
+        yield Problem(path=path, message=message)
+
+
 def _check_roles(catalog: Catalog, name: str) -> Iterable[Problem]:
     env = catalog.environments[name]
-    lists = {("rights", right): roles for right, roles in env.rights}
+    said = env.rights.model_fields_set
+    lists = {("rights", right): roles for right, roles in env.rights if right in said}
     lists["approvals", "from"] = env.approvals.roles
     for path, roles in lists.items():
         for role in roles:

@@ -6,6 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from bot.domain.catalog import Slot
 from bot.domain.held_back import BadRange, Seen
+from bot.domain.stops import StopFacts
 from bot.domain.submitted import Submitted
 from bot.domain.surroundings import Surroundings
 from bot.domain.value import Value
@@ -234,6 +235,8 @@ class Facts(Value):
     """What the commit holds of them; those that share nothing with the service are left out."""
     under_way: str | None = None
     """Id of another release that is under way for this target."""
+    stops: StopFacts = StopFacts()
+    """Locks, freezes and halts that may concern it, and what its calendars say."""
     rates: Mapping[str, Rate] = {}
     """The service's traffic lately, by indicator; what can't be told is left out."""
     evidence: Known[tuple[Submitted, ...]] | Unknown | None = None

@@ -38,6 +38,7 @@ def grounds(facts: Facts) -> Mapping[str, str]:
         "scan": _word(facts.scan, _scan),
         "cluster": _word(facts.cluster, _cluster),
         "diff": _word(facts.diff, _diff),
+        "stops": " ".join(stop.id for stop in facts.stops.stops) or "none",
         "promotion": _word(facts.promotion, _promotion) if facts.promotion else "",
         "others": ", ".join(_word(one, _running) for one in facts.dependencies + facts.dependents),
         "live": f"{facts.live_version} {facts.live_commit or ''}".strip(),

@@ -202,11 +202,22 @@ class Release(Value):
         )
 
     @property
+    def opens_late(self) -> datetime | None:
+        """When what it waits for is there, where that is after its own time is over."""
+        ends = [g.until for g in self.gates if g.status == "waiting" and g.until is not None]
+        opens = max(ends, default=None)
+        late = opens is not None and self.expires_at is not None and opens >= self.expires_at
+        return opens if late and self.state is State.BLOCKED else None
+
+    @property
     def can_be_promoted(self) -> bool:
         """Whether there is a bake to end before its time, and nobody's hand was seen in it."""
         steps, progress = self.steps(), self.progress
         at_work = self.state in (State.RUNNING, State.PAUSED) and progress.step < len(steps)
-        forward = progress.track == "forward" and self.reason is not Reason.HELD
+        forward = progress.track == "forward" and self.reason not in (
+            Reason.HELD,
+            Reason.HALTED,
+        )
         return at_work and forward and steps[progress.step].kind == "bake"
 
     def progressed(self, changes: Mapping[str, Any]) -> "Release":

@@ -1,9 +1,10 @@
 """Typed requests: one for each thing that a person can ask. `commands` makes them from words."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.domain.policies import StrategyKind
+from bot.domain.stops import Reach
 from bot.domain.value import Value
 
 
@@ -64,6 +65,7 @@ class DecisionRequest(Value):
         "rollback",
         "mended",
         "repaired",
+        "wait",
     ]
     release_id: str
     digest: str | None = None
@@ -76,6 +78,59 @@ class RollbackRequest(Value):
     service: str
     environment: str
     version: str | None = None
+
+
+class LockRequest(Value):
+    """Lock a service, a tier or everything in an environment. `hard` False: warn only.
+
+    `release`: the lock belongs to it, and ends with it.
+    """
+
+    reach: Reach
+    name: str
+    environment: str
+    reason: str
+    until: datetime | None = None
+    hard: bool = True
+    release: str | None = None
+
+
+class UnlockRequest(Value):
+    """Lift a lock, by its id or by what it is on."""
+
+    lock_id: str | None = None
+    reach: Reach = "all"
+    name: str = ""
+    environment: str = ""
+
+
+class FreezeRequest(Value):
+    """Freeze an environment, from now on where `since` is None."""
+
+    environment: str
+    reason: str
+    until: datetime
+    since: datetime | None = None
+
+
+class UnfreezeRequest(Value):
+    """Lift an environment's freeze."""
+
+    environment: str
+
+
+class HaltRequest(Value):
+    """Stop all that is under way, or let go. `environment` None: everywhere."""
+
+    environment: str | None
+    reason: str = ""
+    off: bool = False
+
+
+class WhereRequest(Value):
+    """Ask what can be released now, and what is in the way."""
+
+    environment: str
 
 
 class AdoptRequest(Value):

@@ -4,19 +4,26 @@ A change of people, roles, rights or policy is announced; open plans that a chan
 made anew, which voids their approvals. Releases under way keep the rules that they began with.
 """
 
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
 from bot.domain.catalog_changes import Change, differences, mentioning, people_in
 from bot.domain.environment_events import environment_events
-from bot.domain.lifecycle import WAITING, State
+from bot.domain.lifecycle import UNDER_WAY, WAITING, State
 from bot.domain.releases import Release
-from bot.domain.rules import rules_for
+from bot.domain.rules import rules_for, runs_in
 from bot.engine.waiting import ask_gates_again, not_in_catalog
 from bot.engine.world import World
 from bot.store import audit, catalogs, events, outbox, releases
 from bot.store.audit import Datum, written
 from bot.store.session import Session
 from bot.views import catalog_news
+
+log = structlog.get_logger()
 
 MOST_CHANGES = 40
 """Changes that go into one entry of the record; the whole catalogue is stored beside it."""
@@ -49,6 +56,48 @@ async def take_over(world: World, catalog: Catalog) -> tuple[Change, ...]:
     world.work.ring()
     world.mail.tell()
     return changes
+
+
+async def settled(world: World, load: Callable[[], Catalog]) -> Catalog:
+    """Wait until nothing is under way in what a new catalogue takes away, and give it.
+
+    `load` reads it anew each time: somebody may mend it meanwhile.
+    """
+    told = None
+    while True:
+        catalog = load()
+        problem = await _in_use(world, catalog)
+        if problem is None:
+            return catalog
+        if problem != told:
+            log.error("catalog_refused", problems=problem)
+            await refused(world, problem)
+        told = problem
+        await asyncio.sleep(world.limits.catalog)
+
+
+async def good_one(world: World, catalog: Catalog) -> Catalog:
+    """Give the catalogue to begin with: the last one, where this takes away what is under way."""
+    problem = await _in_use(world, catalog)
+    if problem is None:
+        return catalog
+    log.error("catalog_refused", problems=problem)
+    await refused(world, problem)
+    async with world.store.read() as session:
+        return await catalogs.newest(session) or catalog
+
+
+async def _in_use(world: World, catalog: Catalog) -> str | None:
+    async with world.store.read() as session:
+        unfinished = await releases.unfinished(session)
+    lost = [r for r in unfinished if r.state in UNDER_WAY and not _has(catalog, r)]
+    return catalog_news.in_use(lost) if lost else None
+
+
+def _has(catalog: Catalog, release: Release) -> bool:
+    entry = catalog.services.get(release.service)
+    there = entry is not None and release.environment in catalog.environments
+    return there and entry is not None and runs_in(entry, release.environment)
 
 
 def _told(changes: tuple[Change, ...], before: Catalog | None, now: Catalog) -> dict[str, Datum]:
@@ -110,7 +159,8 @@ def _touched(world: World, release: Release) -> bool:
     if not_in_catalog(world, release) is not None:
         return True
     rules = rules_for(world.catalog(), release.service, release.environment)
-    return rules.fingerprint() != release.rules.fingerprint()
+    times = (rules.freezes, rules.windows) != (release.rules.freezes, release.rules.windows)
+    return times or rules.fingerprint() != release.rules.fingerprint()
 
 
 async def refused(world: World, problems: str) -> None:

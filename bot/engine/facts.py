@@ -30,9 +30,10 @@ from bot.domain.live import live_commit, live_version
 from bot.domain.policies import StrategyKind
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
+from bot.domain.stops import StopFacts
 from bot.domain.targets import Target, target_of
 from bot.domain.versions import Version, VersionError, same_version
-from bot.engine import held_back
+from bot.engine import held_back, stop_facts
 from bot.engine.rates import rates
 from bot.engine.world import World
 from bot.errors import MissingError, PermanentError, TemporaryError
@@ -54,7 +55,7 @@ async def gather(
 
     `going_back`: bad commits stop no rollback, so nobody is asked for them.
     """
-    stored = await _from_store(world, request, rules, release_id)
+    stored = await _from_store(world, request, rules, now, release_id)
     bad = () if going_back else stored.held_back
     tag, cluster, promotion, dependencies, dependents, traffic = await asyncio.gather(
         _tag(world, request, rules),
@@ -86,6 +87,7 @@ async def gather(
         held_back=bad,
         seen=seen,
         under_way=stored.own,
+        stops=stored.stops,
         rates=traffic,
     )
 
@@ -99,10 +101,11 @@ class _Stored:
         self.own: str | None = None
         self.lock: LockFact | None = None
         self.held_back: tuple[BadRange, ...] = ()
+        self.stops = StopFacts()
 
 
 async def _from_store(
-    world: World, request: ReleaseRequest, rules: Rules, release_id: str | None
+    world: World, request: ReleaseRequest, rules: Rules, now: datetime, release_id: str | None
 ) -> _Stored:
     async with world.store.read() as session:
         busy = await releases.under_way(session, request.environment)
@@ -111,6 +114,7 @@ async def _from_store(
         )
         stored = _Stored(busy, [stay.fact() for stay in stays])
         stored.lock = await targets.lock_on(session, (request.service, request.environment))
+        stored.stops = await stop_facts.read(session, request, rules, now, release_id)
         stored.held_back = await held_back.ranges(session, rules.repository)
     own = busy.get(request.service)
     stored.own = own if own != release_id else None

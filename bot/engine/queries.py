@@ -12,10 +12,14 @@ from bot.domain.plans import Plan
 from bot.domain.releases import Approval, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules, rules_for
+from bot.domain.standing import in_the_way
 from bot.domain.story import Story
 from bot.domain.versions import bare
+from bot.domain.whereabouts import Whereabouts
+from bot.engine import stop_facts
 from bot.engine.facts import gather, running, version_as_tagged
 from bot.engine.people import roles_of
+from bot.engine.whereabouts import look
 from bot.engine.world import World
 from bot.errors import PermanentError, TemporaryError, UserError
 from bot.store import approvals, audit, audit_texts, cards, ledger, people, releases, targets
@@ -62,6 +66,18 @@ class Queries:
         """List all that has not ended, oldest first."""
         async with self._world.store.read() as session:
             return await releases.unfinished(session)
+
+    async def where(self, environment: str) -> Whereabouts:
+        """Read what can be released in an environment, and what is in the way."""
+        return await look(self._world, environment)
+
+    async def stops_of(self, service: str, environment: str) -> tuple[GateResult, ...]:
+        """Say what stops releases of one service in an environment now."""
+        request = ReleaseRequest(service=service, version="v0", environment=environment)
+        rules, now = self.rules(request), self._world.clock.now()
+        async with self._world.store.read() as session:
+            known = await stop_facts.read(session, request, rules, now, None)
+        return in_the_way(request, rules, known, now)
 
     async def latest(
         self, service: str | None, environment: str | None, limit: int = 10

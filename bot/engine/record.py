@@ -14,7 +14,7 @@ from bot.domain.events import event_of, happened
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.ports import Message
-from bot.store import audit, cards, events, host_views, outbox, releases
+from bot.store import audit, cards, events, host_views, outbox, releases, stops
 from bot.store.audit import written
 from bot.store.session import Session, note_ending
 from bot.store.tables import CardRow, OutboxRow
@@ -49,6 +49,7 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     await show_on_host(session, before, after, now)
     if after.ended and not before.ended:
         note_ending(session, after)
+        await _free(session, after, now)
     if after.state is not before.state:
         await audit.append(
             session,
@@ -69,6 +70,15 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     if looks_different(before, after) or lines:
         urgent = by is not None or after.state is not before.state
         await cards.want(session, after.id, after.asker.channel, now, urgent=urgent)
+
+
+async def _free(session: Session, release: Release, now: datetime) -> None:
+    """End the locks that belong to a release which ends; nobody else's."""
+    for lock in await stops.lift_of_release(session, release.id, now):
+        await audit.append(
+            session, AuditTag.LOCK_ENDED, lock.id, now, release=release.id, scope=lock.scope
+        )
+        await releases.wake_blocked(session, release.environment, now)
 
 
 async def tell_outside(

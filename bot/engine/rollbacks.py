@@ -15,7 +15,7 @@ from bot.domain.releases import Progress, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.returning import Former, former_of, return_rules
 from bot.domain.rules import rules_for
-from bot.engine import effects, held_back, record, undoing
+from bot.engine import effects, held_back, record, stop_facts, undoing
 from bot.engine.deciding import Change, Deciding
 from bot.engine.effects import TRAFFIC, EarlyLook, HeadStart
 from bot.errors import UserError
@@ -72,6 +72,7 @@ class Rollbacks(Deciding):
             await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
             await self._pass_lock(session, rollback)
+            await stop_facts.note_passed(session, rollback, self._now, self._asker.user)
             catalog = self._world.catalog()
             await record.tell_outside(session, None, rollback, self._now, catalog)
             said = [lines.rollback_asked(self._asker.user)]

@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import structlog
 
+from bot.engine.calendars import read_due
 from bot.engine.checkpoints import Keeping, checkpoint_if_due
 from bot.engine.reporting import report_if_due
+from bot.engine.topics import Topics
 from bot.engine.world import World
 from bot.errors import TemporaryError
 from bot.store import jobs
@@ -31,12 +33,23 @@ def housekeeping(world: World, keeping: Keeping | None = None) -> list[Scheduled
         except TemporaryError as error:
             log.warning("job_skipped", job="report", error=str(error))
 
+    async def calendars() -> None:
+        try:
+            await read_due(world)
+        except TemporaryError as error:
+            log.warning("job_skipped", job="calendars", error=str(error))
+
     async def checkpoint() -> None:
         if keeping is not None:
             await checkpoint_if_due(world, keeping)
 
     # Zones and times are the catalogue's, which may change at any moment: each minute asks anew.
-    jobs_: list[ScheduledJob] = [("sweep", "17 3 * * *", sweep), ("report", "* * * * *", report)]
+    jobs_: list[ScheduledJob] = [
+        ("sweep", "17 3 * * *", sweep),
+        ("report", "* * * * *", report),
+        ("calendars", "* * * * *", calendars),
+        ("topics", "* * * * *", Topics(world).show),
+    ]
     return [*jobs_, ("checkpoint", "* * * * *", checkpoint)] if keeping else jobs_
 
 

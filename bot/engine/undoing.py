@@ -13,7 +13,7 @@ from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Failed, Held
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.engine import held_back, record
+from bot.engine import held_back, record, stop_facts
 from bot.engine.steps.work import Work
 from bot.store import audit, leases, wishes
 from bot.store.session import Session
@@ -76,6 +76,7 @@ async def fail(work: Work, before: Release, outcome: Failed) -> bool:
         )
         if moved:
             await held_back.note_passed(session, before.id, _place(before), now)
+        await stop_facts.note_passed(session, before, now)
         said = [*work.said, _why_back(work, after, outcome)]
         catalog = work.world.catalog()
         await record.advance(session, before, after, now, due_at=now, lines=said, catalog=catalog)
@@ -128,6 +129,7 @@ async def turn_back(
     if moved:
         await held_back.note_passed(session, release.id, _place(release), now, by=wish.by)
     await wishes.take_all(session, release.id, now)
+    await stop_facts.note_passed(session, release, now, wish.by)
     await record.advance(
         session, release, after, now, due_at=now, lines=[line], by=wish.by, catalog=catalog
     )

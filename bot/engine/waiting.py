@@ -3,6 +3,7 @@
 They change nothing outside. A release whose gates and approvals suffice becomes queued.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
@@ -13,13 +14,14 @@ from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult, failed
 from bot.domain.grounds import grounds
-from bot.domain.lifecycle import Event, State, advance
+from bot.domain.lifecycle import WAITING, Event, State, advance
 from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Progress, Release, SlotBefore
 from bot.domain.returning import return_gates, return_rules
 from bot.domain.rules import Rules, bake_seconds, rules_for, runs_in
+from bot.domain.standing import recorded
 from bot.engine import record
 from bot.engine.facts import gather, version_as_tagged
 from bot.engine.world import World
@@ -72,6 +74,16 @@ async def ask_gates_again(session: Session, release: Release, now: datetime) -> 
     after = release.model_copy(update={"state": state})
     await releases.take_over_row(session, release.id)
     await record.advance(session, release, after, now, due_at=now)
+
+
+async def ask_all_again(session: Session, environments: Collection[str], now: datetime) -> None:
+    """Let the gates of whatever waits there be asked anew: what stops releases is another now."""
+    for seen in await releases.waiting(session):
+        if seen.environment not in environments:
+            continue
+        release = await releases.get_locked(session, seen.id)
+        if release is not None and release.state in WAITING:
+            await ask_gates_again(session, release, now)
 
 
 async def _sleep_until(
@@ -160,7 +172,7 @@ async def _settle_gates(
             release.id,
             now,
             digest=after.digest,
-            **{gate.gate: f"{gate.status}: {gate.sentence}" for gate in gates},
+            **{gate.gate: recorded(gate) for gate in gates},
             **(grounds(facts) if facts else {}),
         )
         said += _said(release, after, verdict)

@@ -14,7 +14,7 @@ from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import bare
-from bot.engine import endings, pausing, record, undoing
+from bot.engine import endings, halting, pausing, record, undoing
 from bot.engine.world import World
 from bot.store import audit, leases, wishes
 from bot.store.leases import Lease
@@ -32,6 +32,9 @@ async def take(
     if back:
         return await _go_back(world, lease, release, back[0]), lease
     newest = open_ones[-1]
+    halts = [w for w in open_ones if w.kind == "halt"]
+    if halts and newest.kind != "resume":
+        return await halting.stopped(world, lease, release, halts[0]), lease
     if newest.kind == "resume" and release.reason is Reason.HELD:
         return await _resume(world, lease, release, newest)
     if newest.kind == "pause" and may(release.state, Event.PAUSED):

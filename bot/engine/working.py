@@ -7,17 +7,21 @@ it. It returns when it has to wait for something, or when the release has ended.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.admission import ASK_AGAIN
 from bot.domain.analysis import Move
 from bot.domain.audit import AuditTag
+from bot.domain.gates.result import GateResult, waiting
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
+from bot.domain.rules import rules_for
 from bot.domain.versions import Version, VersionError
-from bot.engine import endings, held_back, pausing, record, undoing, wishing
+from bot.engine import endings, held_back, pausing, record, stop_facts, undoing, wishing
 from bot.engine.effects import HeadStart
 from bot.engine.steps import STEPS
 from bot.engine.steps.work import Work
+from bot.engine.waiting import not_in_catalog
 from bot.engine.world import World
 from bot.errors import ConflictError, PermanentError, TemporaryError
 from bot.store import audit, leases, ledger, releases, targets
@@ -60,7 +64,10 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
         await targets.count_start(session, release.environment)
-        if not release.former and await _stopped(session, lease, release, now):
+        problem = None if release.former else await _may_not_start(world, session, release, now)
+        if problem:
+            await leases.hold(session, lease, None)
+            await _block(session, release, problem, now)
             return False
         progress = release.progress.model_copy(update={"since": now})
         after = release.model_copy(
@@ -78,26 +85,33 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
     return True
 
 
-async def _stopped(session: Session, lease: Lease, release: Release, now: datetime) -> bool:
-    """Send it back to its gates where what they said no longer holds."""
-    reason, again = Reason.DEPENDENCY_UNDER_WAY, now + timedelta(seconds=60)
-    problem = await _order_broken(session, release)
-    if problem is None:
-        reason, again = Reason.BAD_COMMITS_UNKNOWN, now
-        problem = await _rolled_back_since(session, release)
-    if problem is None:
-        return False
-    await leases.hold(session, lease, None)
-    after = release.model_copy(
-        update={
-            "state": advance(release.state, Event.GATES_REFUSED),
-            "reason": reason,
-            "detail": problem,
-        }
-    )
-    said = [lines.blocked(problem)]
+async def _block(session: Session, release: Release, problem: GateResult, now: datetime) -> None:
+    changes = {
+        "state": advance(release.state, Event.GATES_REFUSED),
+        "reason": problem.reason,
+        "detail": problem.sentence,
+    }
+    after = release.model_copy(update=changes)
+    again = problem.until or now + ASK_AGAIN
+    said = [lines.blocked(problem.sentence)]
     await record.advance(session, release, after, now, due_at=again, lines=said)
-    return True
+
+
+async def _may_not_start(
+    world: World, session: Session, release: Release, now: datetime
+) -> GateResult | None:
+    """Ask once more, in the transaction that starts it, what may be another since the gates."""
+    step = "It goes on by itself when that has ended."
+    broken = await _order_broken(session, release)
+    if broken is not None:
+        return waiting("order", Reason.DEPENDENCY_UNDER_WAY, broken, next_step=step)
+    since = await _rolled_back_since(session, release)
+    if since is not None:
+        return waiting("free", Reason.BAD_COMMITS_UNKNOWN, since, next_step=step, until=now)
+    rules = release.rules
+    if not_in_catalog(world, release) is None:
+        rules = rules_for(world.catalog(), release.service, release.environment)
+    return next(iter(await stop_facts.standing(session, release, rules, now)), None)
 
 
 async def _rolled_back_since(session: Session, release: Release) -> str | None:

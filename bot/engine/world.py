@@ -10,6 +10,7 @@ from bot.engine.metrics import Metrics
 from bot.engine.polling import Polling
 from bot.ports import Chat, Clock, Cluster, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
+from bot.ports_calendars import CalendarSource
 from bot.ports_health import Autoscalers, PodLogs
 from bot.ports_smoke import HttpChecks, Jobs
 from bot.store.session import Store
@@ -48,6 +49,8 @@ class Limits:
     """How soon to look again whether endpoints followed the traffic."""
     attention: timedelta = timedelta(seconds=30)
     """After this long a rollback that can't finish calls for a person."""
+    catalog: float = 15.0
+    """Seconds of real time after which a catalogue is tried again that takes away too much."""
     survey: float = 60.0
     """Seconds of real time that a source has for all that a report asks of it."""
     sink: float = 10.0
@@ -116,6 +119,7 @@ class World:
     jobs: Jobs
     checks: HttpChecks
     chat: Chat
+    calendars: CalendarSource
     catalog: Callable[[], Catalog]
     owner: str
     """Names this process in leases."""

@@ -17,7 +17,7 @@ from bot.store.leases import insert_for
 from bot.store.session import changed
 from bot.store.tables import RELEASES, ReleaseRow
 
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """No letter or digit that sounds or looks like another: ids are read aloud."""
 
 
@@ -27,7 +27,7 @@ class UnderWayError(Exception):
 
 def new_id(length: int = 4) -> str:
     """Make a release id such as `rel-7k3f`."""
-    return "rel-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "rel-" + "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 async def free_id(session: AsyncSession) -> str:

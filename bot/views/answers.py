@@ -86,13 +86,14 @@ def short_digest_of(plan: Plan) -> str:
     return short_digest(plan_digest(plan.text()))
 
 
-def under_way(releases: Sequence[Release], now: datetime) -> Message:
-    """List the releases that have not ended."""
+def under_way(releases: Sequence[Release], now: datetime, stops: Sequence[str] = ()) -> Message:
+    """List the releases that have not ended, after what stops releases."""
     if not releases:
-        return plain("Nothing is under way. `/release history` shows what was.")
+        nothing = "Nothing is under way. `/release history` shows what was."
+        return plain("\n".join([*stops, nothing]))
     rows = [f"*{safe(headline(r))}*\n{state_line(Card(release=r, now=now))}" for r in releases[:20]]
     more = f"\n{len(releases) - 20} more." if len(releases) > 20 else ""  # noqa: PLR2004 - a screenful
-    head = f"{len(releases)} under way." + more
+    head = "\n".join([*stops, f"{len(releases)} under way." + more])
     return Message(
         text="\n".join([head, *rows]),
         blocks=(blocks.section(head), *(blocks.section(row) for row in rows)),
@@ -115,6 +116,7 @@ class Place:
     runs: LedgerFact | None
     seen: str
     lock: LockFact | None
+    stops: Sequence[GateResult] = ()
 
 
 def place_status(place: Place, latest: Sequence[Release], now: datetime) -> Message:
@@ -135,6 +137,7 @@ def place_status(place: Place, latest: Sequence[Release], now: datetime) -> Mess
             f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}. "
             "A version without the bad commits, or with their revert, passes."
         )
+    lines += [gate_lines(place.stops, diff=None, whole=True)] if place.stops else []
     lines += [f"{safe(headline(r))}: {state_line(Card(release=r, now=now))}" for r in latest[:3]]
     return plain("\n".join(lines))
 

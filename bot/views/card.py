@@ -12,10 +12,10 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.versions import bare
 from bot.ports import Message
-from bot.views import blocks, step_words, verdict_lines
+from bot.views import blocks, pause_lines, step_words, verdict_lines
 from bot.views.blocks import Block
 from bot.views.gate_lines import gate_lines
-from bot.views.words import about, count, from_to, moment, person, safe, took
+from bot.views.words import about, count, from_to, moment, person, safe, told, took
 
 ALL = 100
 BAR = 20
@@ -75,7 +75,7 @@ def state_line(card: Card) -> str:
         case State.RUNNING:
             return _running(release)
         case State.PAUSED:
-            return _paused(release, now)
+            return pause_lines.state(release, now)
         case State.ROLLING_BACK:
             return _rolling_back(release)
         case _:
@@ -90,7 +90,7 @@ def _blocked(release: Release, asked: str, now: datetime) -> str:
         verb = "says no" if refuses == 1 else "say no" if refuses else "opens by itself later"
         symbol = "✗" if refuses else "◷"
         return f"{symbol} Not yet: {gates} {verb}. {asked}{until}"
-    return f"◷ Not yet: {safe(release.detail or 'it waits')} {asked}{until}"
+    return f"◷ Not yet: {told(release.detail or 'it waits')} {asked}{until}"
 
 
 def _awaiting(card: Card, asked: str) -> str:
@@ -107,22 +107,6 @@ def _running(release: Release) -> str:
     note = f": {safe(progress.note)}" if progress.note else ""
     trouble = f" ◷ {safe(progress.trouble)}; it goes on by itself." if progress.trouble else ""
     return f"{doing}{note}.{trouble}"
-
-
-def _paused(release: Release, now: datetime) -> str:
-    """Say what is asked, what the watching sees meanwhile, and how it ends by itself."""
-    progress = release.progress
-    if release.reason is Reason.HELD or progress.pause_until is None:
-        return f"! Held: {safe(release.detail or '')} Resume goes on from what is there."
-    note = f" Now: {safe(progress.note)}." if progress.note else ""
-    trouble = f" ◷ {safe(progress.trouble)}." if progress.trouble else ""
-    on = release.rules.doubt.then == "go-on" or release.kind == "rollback"
-    then = "goes on" if on else "goes back"
-    ends = f" At {moment(progress.pause_until, now)} it {then} by itself."
-    if release.reason is Reason.PAUSED_BY_PERSON:
-        by = f" by {person(progress.paused_by)}" if progress.paused_by else ""
-        return f"◷ Paused{by}.{note}{trouble}{ends}"
-    return f"! Asks you: {safe(release.detail or '')}{note}{trouble}{ends}"
 
 
 def _rolling_back(release: Release) -> str:
@@ -248,7 +232,7 @@ def _buttons(card: Card) -> list[Block]:
         case State.AWAITING_APPROVAL:
             shown = _approval_buttons(release)
         case State.BLOCKED:
-            shown = [_retry(release), _cancel(release)]
+            shown = [*_wait(release), _retry(release), _cancel(release)]
         case State.GATHERING | State.QUEUED:
             shown = [_cancel(release)]
         case State.RUNNING:
@@ -256,7 +240,8 @@ def _buttons(card: Card) -> list[Block]:
             shown = [pause, *_promote(release), _way_out(release)]
         case State.PAUSED:
             resume = blocks.button("Resume", "release:resume", release.id)
-            shown = [resume, *_promote(release), _way_out(release)]
+            resumes = [] if release.reason is Reason.HALTED else [resume]
+            shown = [*resumes, *_promote(release), _way_out(release)]
         case State.ROLLING_BACK:
             shown = _stuck_buttons(release)
         case _:
@@ -272,6 +257,12 @@ def _approval_buttons(release: Release) -> list[Block]:
         blocks.button("Reject", "release:reject", value),
         _cancel(release),
     ]
+
+
+def _wait(release: Release) -> list[Block]:
+    if release.opens_late is None:
+        return []
+    return [blocks.button("Wait for it", "release:wait", release.id)]
 
 
 def _retry(release: Release) -> Block:

@@ -11,7 +11,7 @@ from bot.domain.plans import Plan
 from bot.domain.releases import Release
 from bot.domain.returning import Former
 from bot.domain.versions import bare
-from bot.views.words import count, moment, person, safe, took
+from bot.views.words import count, moment, person, safe, told, took
 
 
 def approved(user: str, digest: str, have: int, need: int) -> str:
@@ -53,7 +53,12 @@ def plan_changed(what: str) -> str:
 
 def blocked(sentence: str) -> str:
     """A gate said no, or could not tell, after the request was accepted."""
-    return f"◷ Blocked: {safe(sentence)}"
+    return f"◷ Blocked: {told(sentence)}"
+
+
+def waits(user: str, opens: datetime, now: datetime) -> str:
+    """Somebody lets it wait for longer than its time would last."""
+    return f"◷ {person(user)} lets it wait until {moment(opens, now)}. It goes on by itself then."
 
 
 def ran_out(*, approval: bool) -> str:

@@ -22,7 +22,7 @@ REFUSALS = {
     '/release payments v2.1.0 prod --reason "oops': "A quote was opened and not closed.",
     "/release statu": 'There is no verb "statu". Did you mean status?',
     "/release qqqqqq": '"qqqqqq" is neither a verb nor a service.',
-    "/release freeze prod": "freeze isn't built yet.",
+    "/release train prod": "train isn't built yet.",
     "/release promote rel-2222": "There is no release rel-2222.",
     "/release cancel rel-2222": "There is no release rel-2222.",
     "/release cancel 7k3f": '"7k3f" is not a release id such as rel-7k3f.',
