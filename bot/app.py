@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from bot import doctor, doctor_record
 from bot.domain.catalog import Catalog
 from bot.engine import catalogs
 from bot.engine.events import EventPost
+from bot.engine.evidence import EvidenceDesk
 from bot.engine.faults import kept_up
 from bot.engine.health import ProcessHealth
 from bot.engine.host_view import HostViews
@@ -43,6 +44,8 @@ from integrations import catalog_file, evidence
 from integrations.calendars import ICalendars
 from integrations.clock import ServerClock, SystemClock
 from integrations.events import Sinks
+from integrations.evidence.taking.client import submit
+from integrations.evidence.taking.receiver import EvidenceReceiver
 from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
@@ -96,6 +99,8 @@ class App:
         self.host_views = HostViews(self.world)
         self.health = ProcessHealth(self.world, lambda: self.github.remaining)
         self.scheduler = Scheduler()
+        desk = EvidenceDesk(self.world, secret_named)
+        self.evidence = EvidenceReceiver(desk, lambda: self.catalog.evidence, seconds=io_seconds)
         self._receiver = self._slack_receiver()
         self.socket = self._slack_socket()
         self._at_rest()
@@ -119,6 +124,7 @@ class App:
             metrics=self.metrics,
             measuring=self.outside.measuring,
             hears_github=self.settings.github_webhook_secret is not None,
+            raw_kept=timedelta(days=self.settings.evidence_raw_days),
             commands=self._wake("commands"),
             work=self._wake("work"),
             mail=self._wake("mail"),
@@ -186,7 +192,7 @@ class App:
             token=revealed(self.settings.slack_bot_token) or "unset",
             team=self.catalog.slack.team,
             base_url=self.settings.slack_api_url,
-            commands=(self.settings.slack_command, self.settings.slack_env_command),
+            commands=self.settings.commands,
         )
 
     def _slack_socket(self) -> SlackSocket | None:
@@ -199,7 +205,7 @@ class App:
 
     def routes(self) -> list[web.RouteDef]:
         """Routes of the receivers that are configured; without a secret there is no route."""
-        found = []
+        found = [self.evidence.route()]
         if self._receiver is not None and self.settings.slack_signing_secret is not None:
             found.append(self._receiver.route())
         secret = revealed(self.settings.github_webhook_secret)
@@ -313,7 +319,7 @@ class App:
         """Close every connection, and nothing more: what a crash leaves is left."""
         if self.prometheus is not None:
             await self.prometheus.close()
-        closing = (self.slack, self.kubernetes, self.github, self.sinks)
+        closing = (self.slack, self.kubernetes, self.github, self.sinks, self.evidence)
         await asyncio.gather(*(outside.close() for outside in closing))
         await self.store.close()
 
@@ -322,7 +328,7 @@ class App:
         catalog, settings = self.catalog, self.settings
         app_token = revealed(settings.slack_app_token)
         everywhere = catalog.ephemeral.contexts if catalog.ephemeral else ()
-        code = (doctor.repositories(catalog), doctor.passing(catalog))
+        code = (doctor.repositories(catalog), doctor.passing(catalog), doctor.numbers(catalog))
         targets, with_logs = doctor.targets(catalog), doctor.with_logs(catalog)
         looks: dict[str, doctor.Look] = {
             "GitHub": lambda: self.github.check(*code),
@@ -330,6 +336,7 @@ class App:
             "Database": lambda: checkup.examine(self.store),
             "Sinks": lambda: self.sinks.examine(catalog.events.sinks),
             "Record": lambda: doctor_record.examine(self.store, settings, self.clock.now()),
+            "Evidence": lambda: self.evidence.examine(catalog, secret_named),
         }
         if settings.slack_bot_token is not None:
             topic = catalog.slack.topic
@@ -360,7 +367,7 @@ async def now_at(store: Store) -> datetime:
 
 CatalogError = catalog_file.CatalogError
 catalog_schema, read_mapping = catalog_file.json_schema, catalog_file.read_mapping
-LARGEST_REPORT, read_report = evidence.LARGEST, evidence.read
+LARGEST_REPORT, read_report, submit_report = evidence.LARGEST, evidence.read, submit
 
 
 def _chat(

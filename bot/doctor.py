@@ -217,6 +217,15 @@ def repositories(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(files)) for name, files in found.items()}
 
 
+def numbers(catalog: Catalog) -> dict[str, frozenset[str]]:
+    """List what the catalogue takes for the number of each repository that sends evidence."""
+    found: dict[str, set[str]] = {}
+    for service in catalog.services.values():
+        if service.evidence.repository_id is not None:
+            found.setdefault(service.repository, set()).add(service.evidence.repository_id)
+    return {name: frozenset(numbers) for name, numbers in found.items()}
+
+
 def selectors(catalog: Catalog) -> list[tuple[str, tuple[str, ...]]]:
     """List what the services' metrics are counted by, for both slots, where they run."""
     return [

@@ -1,9 +1,8 @@
 """What the bot needs of the outside, as Protocols; and the one thing that it offers inward.
 
 Outward: `SourceHost`, `Cluster`, `Namespaces`, `Metrics`, `Chat`, `EventSink`, `Clock`. Inward:
-`Intake`, which `app` hands to the receivers. Adapters live in `integrations` and translate
-errors by meaning into `bot.errors`: TemporaryError (wait), PermanentError and its kinds (don't).
-All moments are aware and in UTC.
+`Intake`, which `app` hands to receivers. Errors come translated by meaning: TemporaryError (wait),
+PermanentError and its kinds (don't). All moments are aware and in UTC.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -29,6 +28,7 @@ from bot.domain.runs import Run, TestCounts
 from bot.domain.sinks import Sink
 from bot.domain.targets import Target
 from bot.domain.value import Value
+from bot.ports_evidence import Watching
 
 
 class Clock(Protocol):
@@ -41,7 +41,7 @@ class Clock(Protocol):
         """Give the moment for leases and limits, which are never virtual."""
 
 
-class SourceHost(Protocol):
+class SourceHost(Watching, Protocol):
     """The code's home: tags, checks, scans, workflows, and what it shows of a release."""
 
     async def tag(self, repository: str, name: str) -> Tag | None:
@@ -333,7 +333,7 @@ class Invocation(Value):
     user: str
     channel: str
     team: str
-    command: Literal["release", "env"] = "release"
+    command: Literal["release", "env", "scan"] = "release"
     """Which slash command it was; other words begin with a verb all the same."""
     words: str = ""
     thread: str | None = None

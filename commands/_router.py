@@ -57,8 +57,9 @@ class Router:
             request = parse_click(invocation.action or "", invocation.value or "")
             return await handle_click(request, ctx)
         words = take_apart(invocation.words)
-        if invocation.command == "env":
-            words = Words((env.VERB, *words.plain), words.options)
+        if invocation.command != DEFAULT:
+            # A slash command of its own says the verb.
+            words = Words((invocation.command, *words.plain), words.options)
         module, rest = self._verb(words, ctx)
         answer: Answer = await module.handle(module.parse(rest, ctx), ctx)
         return answer

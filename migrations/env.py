@@ -3,12 +3,13 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.store import record_tables, stop_tables, tables
+from bot.store import evidence_tables, record_tables, stop_tables, tables
 from migrations import guard
 
 metadata = SQLModel.metadata
 assert tables.ReleaseRow.metadata is record_tables.AuditRow.metadata is metadata  # noqa: S101 - the tables are loaded
 assert stop_tables.StopRow.metadata is metadata  # noqa: S101 - likewise
+assert evidence_tables.EvidenceRow.metadata is metadata  # noqa: S101 - likewise
 connection = context.config.attributes["connection"]
 
 context.configure(

@@ -73,6 +73,8 @@ class AuditTag(StrEnum):
     LOCK_PASSED = "bot:lock:passed"
     SLOT_SCALED_DOWN = "bot:slot:scaled_down"
     LEDGER_CHANGED = "bot:ledger:changed"
+    EVIDENCE_TAKEN = "sender:evidence:taken"
+    EVIDENCE_REFUSED = "bot:evidence:refused"
     CATALOG_LOADED = "bot:catalog:loaded"
     CATALOG_REFUSED = "bot:catalog:refused"
     PLAN_VIEWED = "person:plan:viewed"

@@ -18,6 +18,7 @@ from bot.domain.patterns import ImagePattern, ServicePattern, SlotPattern, TagPa
 from bot.domain.policies import Approvals, Policy, StrategyKind
 from bot.domain.sinks import Events
 from bot.domain.smoke import Smoke
+from bot.domain.sources import Evidence, Sources
 from bot.domain.stops import Calendars, Freeze
 from bot.domain.value import canonical, digest, unused
 from bot.domain.versions import Constraint
@@ -177,6 +178,7 @@ class Service(Entry):
     strategy: Strategy = Strategy()
     kubernetes: Kubernetes = Kubernetes()
     metrics: Watching = Watching()
+    evidence: Sources = Sources()
     timeout: Duration = timedelta(minutes=30)
 
     @model_validator(mode="after")
@@ -234,6 +236,7 @@ class Catalog(Entry):
     """Tiers that have a policy of their own: it stands above the environment's."""
     services: Mapping[str, Service]
     events: Events = Events()
+    evidence: Evidence = Evidence()
     ephemeral: Ephemeral | None = None
     reports: Reports = Reports()
     calendars: Calendars = Calendars()

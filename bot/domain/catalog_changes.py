@@ -10,7 +10,16 @@ from bot.domain.value import Value
 _WORD = re.compile(r"\b[A-Z0-9]+\b")
 
 _SENSITIVE = ("people", "roles", "policies", "calendars")
-_SENSITIVE_KEYS = ("rights", "approvals", "checks", "soak", "owners", "after", "freezes")
+_SENSITIVE_KEYS = (
+    "rights",
+    "approvals",
+    "checks",
+    "soak",
+    "owners",
+    "after",
+    "freezes",
+    "evidence",
+)
 
 
 class Change(Value):

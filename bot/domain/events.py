@@ -19,6 +19,7 @@ from bot.domain.lifecycle import State
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
+from bot.domain.scores import NO_SCORES, Scores
 from bot.domain.sinks import Contract
 from bot.domain.value import Value
 from bot.domain.versions import Version, VersionError, bare
@@ -152,7 +153,9 @@ def _is_told(release: Release) -> bool:
     return not (forward and dispatching) or progress.run_url is not None
 
 
-def event_of(kind: EventType, release: Release, catalog: Catalog) -> PlatformEvent:
+def event_of(
+    kind: EventType, release: Release, catalog: Catalog, scores: Scores = NO_SCORES
+) -> PlatformEvent:
     """Make the event of that kind. The release must have started, or ended after a start."""
     if release.started_at is None:
         raise ValueError(f"{release.id} never started")
@@ -160,7 +163,7 @@ def event_of(kind: EventType, release: Release, catalog: Catalog) -> PlatformEve
         case "DeploymentStartedEvent":
             return _started(release, release.started_at, catalog)
         case "DeploymentCompletedEvent":
-            return _completed(release, release.started_at, catalog)
+            return _completed(release, release.started_at, catalog, scores)
         case _:
             assert_never(kind)
 
@@ -190,7 +193,9 @@ def _started(release: Release, at: datetime, catalog: Catalog) -> PlatformEvent:
     return enveloped(data, "DeploymentStartedEvent", at, catalog, release.service)
 
 
-def _completed(release: Release, began: datetime, catalog: Catalog) -> PlatformEvent:
+def _completed(
+    release: Release, began: datetime, catalog: Catalog, scores: Scores
+) -> PlatformEvent:
     event_id = named_id(release, "DeploymentCompletedEvent", catalog)
     at = release.ended_at or began
     previous = release.plan_previous
@@ -208,8 +213,8 @@ def _completed(release: Release, began: datetime, catalog: Catalog) -> PlatformE
         results=_Results(
             tests_executed=release.progress.tests_run,
             tests_passed=release.progress.tests_passed,
-            security_score=None,
-            performance_score=None,
+            security_score=scores.security,
+            performance_score=scores.performance,
             health_checks_passed=_health(release),
         ),
         rollback=_Rollback(

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
+from bot.domain.alerts import Alerts
 from bot.domain.catalog import Slot
 from bot.domain.held_back import BadRange, Seen
+from bot.domain.sources import Pulled
 from bot.domain.stops import StopFacts
 from bot.domain.submitted import Submitted
 from bot.domain.surroundings import Surroundings
@@ -240,4 +242,9 @@ class Facts(Value):
     rates: Mapping[str, Rate] = {}
     """The service's traffic lately, by indicator; what can't be told is left out."""
     evidence: Known[tuple[Submitted, ...]] | Unknown | None = None
-    """Reports about exactly this commit, those that stand (`domain.standing`); None: not asked."""
+    """Reports on exactly this commit, those that stand (`domain.superseding`). None: not asked."""
+    alerts: Mapping[Pulled, Known[Alerts] | Unknown] = {}
+    """Alerts of the repository, those that the catalogue asks for (`Sources.alerts`)."""
+    attested: Known[Mapping[str, bool]] | Unknown | None = None
+    """For each image digest in the evidence, whether GitHub lists an attestation of it. The
+    attestation's signature is not verified. None: no digest is known."""

@@ -99,6 +99,15 @@ class Reason(StrEnum):
     POD_GONE = "pod_gone"
     BUG = "bug"
     # Refusals of a report.
+    EVIDENCE_BAD_REQUEST = "evidence_bad_request"
+    EVIDENCE_BUSY = "evidence_busy"
+    EVIDENCE_NO_SUBJECT = "evidence_no_subject"
+    EVIDENCE_OTHER_COMMIT = "evidence_other_commit"
+    EVIDENCE_SENDER_REFUSED = "evidence_sender_refused"
+    EVIDENCE_TOKEN_EXPIRED = "evidence_token_expired"  # noqa: S105 - a reason's code
+    EVIDENCE_TOKEN_INVALID = "evidence_token_invalid"  # noqa: S105 - likewise
+    EVIDENCE_TOKEN_MISSING = "evidence_token_missing"  # noqa: S105 - likewise
+    EVIDENCE_UNAVAILABLE = "evidence_unavailable"
     EVIDENCE_EMPTY = "evidence_empty"
     EVIDENCE_MISLABELLED = "evidence_mislabelled"
     EVIDENCE_TOO_LARGE = "evidence_too_large"

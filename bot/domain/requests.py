@@ -151,6 +151,13 @@ class EnvironmentRequest(Value):
     page: int = 1
 
 
+class ScanRequest(Value):
+    """Show what proves a version of a service."""
+
+    service: str
+    version: str
+
+
 class DetailsRequest(Value):
     """Show all of a release to the one who asks."""
 

@@ -79,6 +79,7 @@ def _each_once(contracts: tuple[Contract, ...]) -> tuple[Contract, ...]:
     return contracts
 
 
+Address = Annotated[str, AfterValidator(_address)]
 Variable = Annotated[str, AfterValidator(_variable)]
 
 
@@ -96,7 +97,7 @@ class HttpSink(_Sink):
     """An address that is posted to. `secret` names the variable that holds the HMAC key."""
 
     kind: Literal["http"] = "http"
-    url: Annotated[str, AfterValidator(_address)]
+    url: Address
     mode: Mode = "structured"
     secret: Variable
 

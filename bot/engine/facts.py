@@ -4,9 +4,8 @@ Called by the gathering tick and by `/release plan`. Decides nothing, changes no
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
 
 from bot.domain.catalog import Catalog
 from bot.domain.facts import (
@@ -30,16 +29,17 @@ from bot.domain.live import live_commit, live_version
 from bot.domain.policies import StrategyKind
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
+from bot.domain.sources import Pulled
 from bot.domain.stops import StopFacts
 from bot.domain.targets import Target, target_of
 from bot.domain.versions import Version, VersionError, same_version
 from bot.engine import held_back, stop_facts
+from bot.engine.asking import asked
+from bot.engine.proofs import Evidence, alerts_of, attested, evidence_of
 from bot.engine.rates import rates
 from bot.engine.world import World
-from bot.errors import MissingError, PermanentError, TemporaryError
+from bot.errors import MissingError
 from bot.store import ledger, releases, targets
-
-T = TypeVar("T")
 
 
 async def gather(
@@ -67,8 +67,11 @@ async def gather(
     )
     running = _live_version(cluster, rules.target, stored.seen, by=rules.kind_for(request))
     commit = await _commit_of(world, rules, running, stored.seen)
-    (diff, checks, scan), seen = await asyncio.gather(
-        _of_commit(world, rules, tag, commit), _bad_commits(world, request, rules, tag, bad)
+    (diff, checks, scan), seen, proof, alerts = await asyncio.gather(
+        _of_commit(world, rules, tag, commit),
+        _bad_commits(world, request, rules, tag, bad),
+        _evidence(world, request.service, rules, tag, commit),
+        alerts_of(world, rules.repository, rules.path, _pulled(world, request.service)),
     )
     return Facts(
         at=now,
@@ -89,7 +92,26 @@ async def gather(
         under_way=stored.own,
         stops=stored.stops,
         rates=traffic,
+        evidence=proof,
+        alerts=alerts,
+        attested=await attested(world, rules.repository, proof),
     )
+
+
+def _pulled(world: World, service: str) -> tuple[Pulled, ...]:
+    entry = world.catalog().services.get(service)
+    return entry.evidence.alerts if entry else ()
+
+
+async def _evidence(
+    world: World, service: str, rules: Rules, tag: Known[TagFact] | Unknown, live: str | None
+) -> Evidence | None:
+    if isinstance(tag, Unknown):
+        return tag
+    if tag.value.tag is None:
+        return None
+    waived = {waiver.rule for waiver in rules.waivers if waiver.rule}
+    return await evidence_of(world, service, tag.value.tag.commit, live, waived)
 
 
 class _Stored:
@@ -119,19 +141,6 @@ async def _from_store(
     own = busy.get(request.service)
     stored.own = own if own != release_id else None
     return stored
-
-
-async def asked(source: str, call: Awaitable[T], seconds: float) -> Known[T] | Unknown:
-    """Wait for a source, so long and no longer; one that fails comes back as Unknown."""
-    try:
-        async with asyncio.timeout(seconds):
-            return Known(value=await call)
-    except TimeoutError:
-        return Unknown(why=f"{source} didn't answer for {seconds:g} s")
-    except TemporaryError as error:
-        return Unknown(why=str(error))
-    except PermanentError as error:
-        return Unknown(why=str(error), for_good=True)
 
 
 def spellings(version: str) -> tuple[str, ...]:

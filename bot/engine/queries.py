@@ -12,11 +12,12 @@ from bot.domain.plans import Plan
 from bot.domain.releases import Approval, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules, rules_for
+from bot.domain.scanned import Scanned
 from bot.domain.standing import in_the_way
 from bot.domain.story import Story
 from bot.domain.versions import bare
 from bot.domain.whereabouts import Whereabouts
-from bot.engine import stop_facts
+from bot.engine import scans, stop_facts
 from bot.engine.facts import gather, running, version_as_tagged
 from bot.engine.people import roles_of
 from bot.engine.whereabouts import look
@@ -161,6 +162,10 @@ class Queries:
             build_plan(request, rules, facts),
             facts,
         )
+
+    async def scan(self, service: str, version: str) -> Scanned:
+        """Look at what proves a version. Raises UserError where it has no tag."""
+        return await scans.look(self._world, service, version)
 
     async def release_of_thread(self, channel: str, thread: str | None) -> str | None:
         """Find the release whose card is the root of this thread."""

@@ -13,8 +13,9 @@ from bot.domain.charts import chart_of
 from bot.domain.events import event_of, happened
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
+from bot.domain.scores import NO_SCORES, Scores, scores_of
 from bot.ports import Message
-from bot.store import audit, cards, events, host_views, outbox, releases, stops
+from bot.store import audit, cards, events, evidence, host_views, outbox, releases, stops
 from bot.store.audit import written
 from bot.store.session import Session, note_ending
 from bot.store.tables import CardRow, OutboxRow
@@ -99,7 +100,9 @@ async def tell_outside(
         raise RuntimeError(f"{after.id} has news for outside, and no catalogue names its service")
     place = (after.id, after.service)
     for kind in kinds:
-        event = event_of(kind, after, catalog)
+        completed = kind == "DeploymentCompletedEvent"
+        scores = await _scores(session, after, catalog) if completed else NO_SCORES
+        event = event_of(kind, after, catalog, scores)
         await events.put(session, event, place, catalog.events.takers("platform"))
     takers = catalog.events.takers("cdevents")
     if takers:
@@ -118,6 +121,15 @@ async def _tell_cdevents(
     known = await events.told(session, release.id)
     for event in cdevents_of(found, release, catalog, now, known):
         await events.put(session, event, (release.id, release.service), takers)
+
+
+async def _scores(session: Session, release: Release, catalog: Catalog) -> Scores:
+    """Work out what the evidence on the commit says at this moment."""
+    plan, entry = release.plan, catalog.services.get(release.service)
+    if plan is None or plan.commit is None or entry is None:
+        return NO_SCORES
+    found = await evidence.of_commit(session, release.service, plan.commit)
+    return scores_of(found, catalog.evidence.weights, entry.evidence.budgets)
 
 
 async def show_on_host(session: Session, before: Release, after: Release, now: datetime) -> None:

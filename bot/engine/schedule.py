@@ -11,7 +11,7 @@ from bot.engine.reporting import report_if_due
 from bot.engine.topics import Topics
 from bot.engine.world import World
 from bot.errors import TemporaryError
-from bot.store import jobs
+from bot.store import evidence, jobs
 
 log = structlog.get_logger()
 
@@ -67,5 +67,7 @@ async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> 
 
 async def _sweep(world: World) -> None:
     async with world.store.write() as session:
-        gone = await jobs.sweep(session, world.clock.now() - KEEP)
+        now = world.clock.now()
+        gone = await jobs.sweep(session, now - KEEP)
+        gone += await evidence.sweep(session, now - world.raw_kept)
     log.info("swept", rows=gone)

@@ -17,7 +17,7 @@ from bot.domain.facts import Known, Unknown
 from bot.domain.namespaces import Workload
 from bot.domain.rules import runs_in
 from bot.domain.targets import Target, target_of
-from bot.engine.facts import asked
+from bot.engine.asking import asked
 from bot.engine.world import World
 from bot.store import ledger
 from bot.store.ledger import Entry

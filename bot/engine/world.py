@@ -132,6 +132,8 @@ class World:
     """This process's looks at workflow runs."""
     hears_github: bool = True
     """Whether GitHub's webhooks have a way in at all."""
+    raw_kept: timedelta = timedelta(days=90)
+    """How long reports are kept as they came."""
     commands: Wake = field(default_factory=Wake)
     """Rings for the inbox."""
     work: Wake = field(default_factory=Wake)

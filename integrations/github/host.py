@@ -1,7 +1,7 @@
 """`GitHubHost`: the `SourceHost` port. Parses GitHub's JSON into facts; decides nothing."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentErr
 from bot.ports import Checkup
 from integrations.calls import Told, untold
 from integrations.github import junit
+from integrations.github.alerts import Watched
 from integrations.github.deployments import Deployments
 from integrations.github.doctor import examine
 from integrations.github.history import Histories
@@ -42,7 +43,7 @@ _BY_RULE = {"error": "high", "warning": "medium", "note": "low"}
 """Severity of an alert whose rule has no security severity (GitHub docs: SARIF levels)."""
 
 
-class GitHubHost(Deployments, Histories, References):
+class GitHubHost(Deployments, Histories, References, Watched):
     """GitHub for every repository of the catalogue."""
 
     def __init__(
@@ -244,11 +245,19 @@ class GitHubHost(Deployments, Histories, References):
         return await self._pool.call(fetch)
 
     async def check(
-        self, repositories: Mapping[str, Iterable[str]], passing: str | None = None
+        self,
+        repositories: Mapping[str, Iterable[str]],
+        passing: str | None = None,
+        numbers: Mapping[str, Collection[str]] | None = None,
     ) -> Checkup:
-        """Look at each repository and the workflows that it should have, for `doctor`."""
+        """Look at each repository and the workflows that it should have, for `doctor`.
+
+        `numbers`: what the catalogue takes for the repositories' numbers.
+        """
         view = self.check_view
-        return await examine(self._pool, self._credentials, repositories, view, passing)
+        return await examine(
+            self._pool, self._credentials, repositories, view, passing, numbers or {}
+        )
 
 
 def _author(commit: Json) -> str | None:

@@ -136,8 +136,8 @@ async def test_another_team_gets_a_sentence_and_nothing_is_stored(bot: Bot) -> N
 
 
 async def test_commands_that_come_later_say_so(bot: Bot) -> None:
-    reply = await bot.says("/scan payments v2.1.0")
-    assert "isn't built yet" in reply.text
+    await bot.says("/release train")
+    assert "isn't built yet" in bot.told()
 
 
 async def test_status_and_history_tell_what_is_and_was(bot: Bot) -> None:

@@ -14,6 +14,7 @@ from integrations.simulated.github.hooks import Hooks, Postman, suite_ended, tag
 from integrations.simulated.github.rights import Rights
 from integrations.simulated.github.runs import Runner
 from integrations.simulated.github.shown import Shown
+from integrations.simulated.github.watching import Watching
 from integrations.simulated.github.world import (
     Object,
     Repository,
@@ -42,6 +43,7 @@ class SimulatedGitHub(SimulatedServer):
         self.shown = Shown(now, self._of)
         self.branching = Branching(now, self._of)
         self.history = History(now, self._of, self.repository)
+        self.watching = Watching(self._of, lambda: self.url)
         self._runs = Runner(now, sleep, lambda: self.url, self.post, self.shown)
 
     @property
@@ -214,6 +216,7 @@ class SimulatedGitHub(SimulatedServer):
             *self.shown.routes(),
             *self.branching.routes(),
             *self.history.routes(),
+            *self.watching.routes(),
             *self.rights.routes(),
         ]
         return [web.route(method, path, answering(self, run)) for method, path, run in table]
@@ -227,7 +230,7 @@ class SimulatedGitHub(SimulatedServer):
     async def _repo(self, request: web.Request) -> Object:
         repo = self._of(request)
         return {
-            "id": 1,
+            "id": repo.number,
             "full_name": repo.name,
             "name": repo.name.split("/")[1],
             "default_branch": repo.default_branch,

@@ -81,6 +81,7 @@ class Repository:
     """One repository."""
 
     name: str
+    number: int = 1
     default_branch: str = "main"
     archived: bool = False
     commits: dict[str, Commit] = field(default_factory=dict)
