@@ -101,8 +101,11 @@ def _approvals(rules: Rules, by: str, why: str) -> Iterable[GateResult]:
 
 
 def passed_over(gates: Iterable[GateResult]) -> dict[str, str]:
-    """Name the overridden gates, each with what it had said itself."""
-    return {gate.gate: gate.said or gate.sentence for gate in gates if gate.status == "overridden"}
+    """Name the gates that an emergency overrode, each with what it had said itself.
+
+    A gate that only warns is none of them.
+    """
+    return {gate.gate: gate.said for gate in gates if gate.said is not None}
 
 
 def set_over(gates: Iterable[GateResult], one: GateResult) -> tuple[GateResult, ...]:

@@ -99,16 +99,15 @@ async def _announce(
     else:
         return
     key = f"emergency:{release.id}:{'+'.join(over)}"
-    await _post(session, review, key, message, now)
+    await post(session, review, key, message, now)
     known: dict[str, object] = {"told": tuple(dict.fromkeys((*review.told, *over)))}
     if review.announced_at is None:
         known |= {"announced_at": now, "next_at": next_nag(review, now)}
     await reviews.change(session, review.model_copy(update=known))
 
 
-async def _post(
-    session: Session, review: Review, key: str, message: Message, now: datetime
-) -> None:
+async def post(session: Session, review: Review, key: str, message: Message, now: datetime) -> None:
+    """Say something in the channel of a review; once for each key."""
     await outbox.put(
         session,
         "post",
@@ -154,7 +153,7 @@ async def _remind(world: World, session: Session, release_id: str) -> None:
         await _announce(session, release, review, now, asked=bool(release.gates))
         return
     nags = review.nags + 1
-    await _post(session, review, f"nag:{release_id}:{nags}", words.nag(release, review, now), now)
+    await post(session, review, f"nag:{release_id}:{nags}", words.nag(release, review, now), now)
     after = {"nags": nags, "next_at": next_nag(review, now)}
     await reviews.change(session, review.model_copy(update=after))
     await audit.append(

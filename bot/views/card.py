@@ -80,7 +80,8 @@ def _state_line(card: Card) -> str:
         case State.AWAITING_APPROVAL:
             return _awaiting(card, asked)
         case State.QUEUED:
-            return f"◷ Approved, about to start. {asked}"
+            at_once = release.request.emergency and not release.rules.approvals.count
+            return f"◷ {'About' if at_once else 'Approved, about'} to start. {asked}"
         case State.RUNNING:
             return _running(release)
         case State.PAUSED:

@@ -84,7 +84,7 @@ def nag(release: Release, review: Review, now: datetime) -> Message:
     )
     over = passed_over(release.gates)
     listed = f"Overridden: {', '.join(over)}." if over else "No gate was overridden."
-    return _with_button([head, f"{listed} It takes {_roles(review)}."], release.id)
+    return _with_button([head, f"{listed} It is for {_roles(review)} to do."], release.id)
 
 
 def _with_button(parts: Sequence[str], release_id: str) -> Message:

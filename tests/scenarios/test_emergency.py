@@ -112,7 +112,7 @@ async def test_a_gate_that_is_green_by_itself_is_not_overridden(bot: Bot) -> Non
     assert gates(release)["scans"] == "passed"
     [over] = await entries(bot, AuditTag.GATES_OVERRIDDEN)
     assert set(over.data) == {"digest", "promoted", "approvals"}
-    assert over.data["approvals"] == "0 of the usual 1 needed."
+    assert over.data["approvals"] == "overridden: 0 of the usual 1 needed."
 
 
 async def test_nothing_on_record_says_that_an_overridden_gate_passed(bot: Bot) -> None:
@@ -168,10 +168,51 @@ async def test_what_the_start_finds_of_the_order_is_passed_and_told(bot: Bot) ->
     assert gates(release)["order"] == "overridden"
     first, last = await entries(bot, AuditTag.GATES_OVERRIDDEN)
     assert "order" not in first.data
-    assert last.data["order"] == "config is v0.1.0 now, and this needs >=1.9 <3."
+    assert last.data["order"] == "overridden: config is v0.1.0 now, and this needs >=1.9 <3."
     assert len(heard(bot)) == 2
     assert "overridden too" in words_of(bot, heard(bot)[1])
     assert "order config is v0.1.0 now" in words_of(bot, heard(bot)[1])
+
+
+async def test_a_lock_and_a_freeze_are_passed_where_policy_names_them(
+    given: Given, world: World
+) -> None:
+    world.slack.add_channel(SECURITY, "security")
+    world.seed()
+    bot = await given(catalog=GLASS.replace("scans, order", "scans, lock, freeze"))
+    await bot.says('/release lock payments prod --reason "Black Friday is near"', by=ANA)
+    release = await broken(bot)
+    assert gates(release)["lock"] == "overridden"
+    assert "Black Friday" not in str(await entries(bot, AuditTag.GATES_OVERRIDDEN))
+    assert "Black Friday is near" in words_of(bot, heard(bot)[0])
+
+
+async def test_a_lock_that_came_after_the_gates_is_passed_at_the_start(
+    given: Given, world: World
+) -> None:
+    world.slack.add_channel(SECURITY, "security")
+    world.seed()
+    one = GLASS.replace("scans, order", "scans, lock").replace("C0SEC,", "C0SEC, approvals: 1,")
+    bot = await given(catalog=one)
+    await bot.says(WORDS, by=DAN)
+    await bot.until("awaiting_approval")
+    assert "No gate is overridden so far." in words_of(bot, heard(bot)[0])
+    await bot.says('/release lock payments prod --reason "Black Friday is near"', by=ANA)
+    await bot.clicks("Approve", by=BEN)
+    release = await bot.until("succeeded")
+    assert gates(release)["lock"] == "overridden"
+    assert "overridden too" in words_of(bot, heard(bot)[1])
+
+
+async def test_a_lock_that_only_warns_is_not_overridden(given: Given, world: World) -> None:
+    world.slack.add_channel(SECURITY, "security")
+    world.seed()
+    bot = await given(catalog=GLASS)
+    await bot.says('/release lock payments prod --soft --reason "Mind the cache"', by=ANA)
+    release = await broken(bot)
+    [over] = await entries(bot, AuditTag.GATES_OVERRIDDEN)
+    assert set(over.data) == {"digest", "approvals"}
+    assert "Overridden: approvals." in bot.card(release.id)
 
 
 async def test_without_order_in_the_policy_the_start_is_stopped(given: Given, world: World) -> None:
@@ -201,6 +242,7 @@ async def test_an_emergency_has_another_digest_than_the_same_release_without(bot
     assert usual.status == 200
     plain = await bot.until("awaiting_approval")
     await bot.clicks("Cancel", by=ANA)
+    await bot.passes(timedelta(minutes=1))
     release = await broken(bot)
     assert plain.plan is not None
     assert not plain.plan.emergency
