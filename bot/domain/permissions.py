@@ -7,14 +7,26 @@ Whether a person has a role is `engine.people`'s to say.
 from collections.abc import Mapping
 from typing import Literal
 
-from bot.domain.applying import effective
+from bot.domain.applying import effective, emergency_of
 from bot.domain.catalog import Catalog
 from bot.domain.value import Value
 
-Right = Literal["release", "approve", "cancel", "rollback", "release or rollback", "everyone"]
+Right = Literal[
+    "release",
+    "approve",
+    "cancel",
+    "rollback",
+    "lock",
+    "halt",
+    "release or rollback",
+    "everyone",
+    "emergency",
+    "review",
+]
 
 VERBS: Mapping[str, Right] = {
     "release": "release",
+    "emergency": "emergency",
     "plan": "everyone",
     "status": "everyone",
     "history": "everyone",
@@ -31,9 +43,18 @@ VERBS: Mapping[str, Right] = {
     "mended": "rollback",
     "repaired": "rollback",
     "logs": "release or rollback",
+    "scan": "everyone",
+    "where": "everyone",
+    "lock": "lock",
+    "unlock": "lock",
+    "freeze": "lock",
+    "unfreeze": "lock",
+    "halt": "halt",
+    "review": "review",
+    "reviewed": "review",
 }
 """Verbs and buttons of a release, with the right that each asks for (DESIGN §6). A cancel after
-traffic moved is a rollback, and asks for that right."""
+traffic moved is a rollback, and asks for that right. `emergency` is `release --emergency`."""
 
 
 class Permission(Value):
@@ -57,6 +78,11 @@ def roles_for(catalog: Catalog, right: Right, environment: str, service: str | N
                 effective(catalog, service, environment).approvals if service else env.approvals
             )
             return list(dict.fromkeys((*env.rights.approve, *approvals.roles)))
+        case "emergency" | "review":
+            allowed = emergency_of(catalog, service, environment)
+            if allowed is None:
+                return []
+            return list(allowed.roles if right == "emergency" else allowed.review.roles)
         case "release or rollback":
             return list(dict.fromkeys((*env.rights.release, *env.rights.rollback)))
         case _:

@@ -11,8 +11,9 @@ from bot.domain.lifecycle import WAITING, Event, State, advance
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.requests import ReleaseRequest
-from bot.domain.rules import rules_for
-from bot.engine.deciding import Change, Deciding, approvers
+from bot.domain.rules import rules_for, rules_of
+from bot.engine import emergencies
+from bot.engine.deciding import Change, Deciding, approvers, emergency_roles
 from bot.engine.people import who_could
 from bot.errors import UserError
 from bot.ports import Message
@@ -20,6 +21,7 @@ from bot.store import approvals, cards, ledger, releases
 from bot.store.audit import Datum, written
 from bot.store.session import Session
 from bot.views import lines, refusals
+from bot.views.emergency_refusals import check_emergency
 
 
 class Decisions(Deciding):
@@ -27,12 +29,14 @@ class Decisions(Deciding):
 
     async def request(self, request: ReleaseRequest) -> Change:
         """Ask for a release. Its card appears in the channel; gates are asked next."""
-        await self._must(
-            self._environment(request.environment).rights.release,
-            request.service,
-            f"release {request.service} to {request.environment}",
-        )
-        rules = rules_for(self._world.catalog(), request.service, request.environment)
+        env = self._environment(request.environment)
+        rules = rules_of(self._world.catalog(), request)
+        what = f"release {request.service} to {request.environment}"
+        if request.emergency:
+            check_emergency(request, rules)
+            await self._must(emergency_roles(rules), request.service, f"{what} in an emergency")
+        else:
+            await self._must(env.rights.release, request.service, what)
 
         async def store(session: Session) -> Message | None:
             if await releases.by_request(session, self._key):
@@ -61,6 +65,8 @@ class Decisions(Deciding):
                 strategy=request.strategy,
                 reason=written(request.reason),
             )
+            if request.emergency:
+                await emergencies.asked(session, release)
             return None
 
         return store

@@ -13,7 +13,6 @@ from itertools import groupby
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot.domain.releases import Approval, Release
 from bot.engine import record
 from bot.engine.charts import Charts
 from bot.engine.duties import Duty
@@ -28,7 +27,7 @@ from bot.errors import (
     TemporaryError,
 )
 from bot.ports import Message
-from bot.store import approvals, cards, outbox, releases
+from bot.store import approvals, cards, outbox, releases, reviews
 from bot.store.tables import CardRow, OutboxRow
 from bot.views import card as card_view
 
@@ -226,17 +225,12 @@ class Outbox:
             release = await releases.get(session, card.release_id)
             votes = await approvals.of(session, card.release_id)
             newer = await releases.newer_started(session, release) if release else None
+            review = await reviews.get(session, card.release_id)
         if release is None:
             return None
-        key = f"card:{card.release_id}:{card.posting}"
-        return self._view(release, votes, newer).model_copy(update={"key": key})
-
-    def _view(
-        self, release: Release, votes: tuple[Approval, ...], newer: Release | None
-    ) -> Message:
-        return card_view.draw(
-            card_view.Card(release=release, votes=votes, newer=newer, now=self._world.clock.now())
-        )
+        now = self._world.clock.now()
+        drawn = card_view.draw(card_view.Card(release, now, votes, newer, review))
+        return drawn.model_copy(update={"key": f"card:{card.release_id}:{card.posting}"})
 
     async def _updated(self, card: CardRow, ts: str, message: Message) -> bool:
         """Update the card; where it is gone or can't be edited, a new one is posted."""

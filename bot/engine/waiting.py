@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
+from bot.domain.emergency import override
 from bot.domain.facts import Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
@@ -20,9 +21,9 @@ from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Progress, Release, SlotBefore
 from bot.domain.returning import return_gates, return_rules
-from bot.domain.rules import Rules, bake_seconds, rules_for, runs_in
+from bot.domain.rules import Rules, bake_seconds, rules_of, runs_in
 from bot.domain.standing import recorded
-from bot.engine import record
+from bot.engine import emergencies, record
 from bot.engine.facts import gather, version_as_tagged
 from bot.engine.world import World
 from bot.store import approvals, audit, leases, releases
@@ -99,7 +100,7 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
     if missing is not None:
         await _settle_gates(world, lease, release, release.rules, None, (missing,))
         return
-    rules = rules_for(world.catalog(), release.service, release.environment)
+    rules = rules_of(world.catalog(), release.request)
     if release.former is not None:
         rules = return_rules(rules)
     now = world.clock.now()
@@ -110,11 +111,21 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
         gates = return_gates(release.former, release.request, facts, rules)
     else:
         gates = evaluate_all(release.request, facts, rules)
+        gates = over_gates(release, rules, gates)
     plan = build_plan(release.request, rules, facts, release.former)
     diff = facts.diff.value if isinstance(facts.diff, Known) else release.diff
     weighed = tuple(bad.release for bad in facts.held_back)
     release_now = release.model_copy(update={"diff": diff, "rules": rules, "weighed": weighed})
     await _settle_gates(world, lease, release_now, rules, (facts, plan), gates)
+
+
+def over_gates(
+    release: Release, rules: Rules, gates: tuple[GateResult, ...]
+) -> tuple[GateResult, ...]:
+    """In an emergency, pass over the gates that policy lets pass."""
+    if not release.request.emergency:
+        return gates
+    return override(gates, rules, release.asker.user, release.request.reason or "")
 
 
 def not_in_catalog(world: World, release: Release) -> GateResult | None:
@@ -175,6 +186,7 @@ async def _settle_gates(
             **{gate.gate: recorded(gate) for gate in gates},
             **(grounds(facts) if facts else {}),
         )
+        said += await emergencies.settled(session, release, after, now)
         said += _said(release, after, verdict)
         await _store(session, release, after, verdict, now, said, catalog=world.catalog())
     world.metrics.gates(gates)
