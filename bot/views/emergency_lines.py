@@ -9,7 +9,7 @@ from bot.domain.releases import Release
 from bot.domain.versions import bare
 from bot.ports import Message
 from bot.views import blocks
-from bot.views.words import moment, person, safe
+from bot.views.words import moment, person, safe, told
 
 
 def mark(release: Release) -> str:
@@ -55,12 +55,7 @@ def also_overridden(release: Release, gates: Mapping[str, str]) -> Message:
 
 
 def _listed(gates: Mapping[str, str]) -> str:
-    return "\n".join(f"! *{name}* {_sentence(said)}" for name, said in gates.items())
-
-
-def _sentence(said: str) -> str:
-    # As on the card: who is named by Slack id stays a mention, all else is escaped.
-    return safe(said).replace("&lt;@", "<@").replace("&gt;", ">")
+    return "\n".join(f"! *{name}* {told(said)}" for name, said in gates.items())
 
 
 def _roles(review: Review) -> str:

@@ -66,7 +66,7 @@ policies:
 
 WRONG = {
     "no such gate": (GLASS.replace("[promoted]", "[promoted, chekcs]"),
-                     "c.yaml:17:26: policies.default.emergency.passes.1: there is no gate chekcs; it passes checks, commits, evidence, order, promoted, scans"),
+                     "c.yaml:17:26: policies.default.emergency.passes.1: there is no gate chekcs; it passes checks, commits, evidence, freeze, halt, lock, order, promoted, scans, window"),
     "a gate for good": (GLASS.replace("[promoted]", "[version]"),
                         "c.yaml:17:16: policies.default.emergency.passes.0: no emergency passes version: without its tag nobody knows which commit would be released"),
     "passes nothing": (GLASS.replace("[promoted]", "[]"), "c.yaml:17:7: policies.default.emergency.passes: "),

@@ -180,7 +180,7 @@ async def test_a_lock_and_a_freeze_are_passed_where_policy_names_them(
     world.slack.add_channel(SECURITY, "security")
     world.seed()
     bot = await given(catalog=GLASS.replace("scans, order", "scans, lock, freeze"))
-    await bot.says('/release lock payments prod --reason "Black Friday is near"', by=ANA)
+    await bot.says('/release lock payments prod "Black Friday is near"', by=ANA)
     release = await broken(bot)
     assert gates(release)["lock"] == "overridden"
     assert "Black Friday" not in str(await entries(bot, AuditTag.GATES_OVERRIDDEN))
@@ -197,7 +197,7 @@ async def test_a_lock_that_came_after_the_gates_is_passed_at_the_start(
     await bot.says(WORDS, by=DAN)
     await bot.until("awaiting_approval")
     assert "No gate is overridden so far." in words_of(bot, heard(bot)[0])
-    await bot.says('/release lock payments prod --reason "Black Friday is near"', by=ANA)
+    await bot.says('/release lock payments prod "Black Friday is near"', by=ANA)
     await bot.clicks("Approve", by=BEN)
     release = await bot.until("succeeded")
     assert gates(release)["lock"] == "overridden"
@@ -208,7 +208,7 @@ async def test_a_lock_that_only_warns_is_not_overridden(given: Given, world: Wor
     world.slack.add_channel(SECURITY, "security")
     world.seed()
     bot = await given(catalog=GLASS)
-    await bot.says('/release lock payments prod --soft --reason "Mind the cache"', by=ANA)
+    await bot.says('/release lock payments prod "Mind the cache" --warn', by=ANA)
     release = await broken(bot)
     [over] = await entries(bot, AuditTag.GATES_OVERRIDDEN)
     assert set(over.data) == {"digest", "approvals"}

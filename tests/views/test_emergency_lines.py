@@ -61,8 +61,8 @@ def test_the_card_while_it_is_about_to_start() -> None:
 payments 2.0.5 → 2.1.0 · production · rel-7k3f
 ◷ About to start. Asked by <@U0DAN> at <!date^1772641800^{time}|16:30 UTC>.
 ! *EMERGENCY* by <@U0DAN>: Checkout is down &lt;!channel&gt;. Overridden: checks, approvals.
-! *checks* unit-tests, e2e never ran on this commit. Overridden by <@U0DAN>: Checkout is down &lt;!channel>
-! *approvals* 0 of the usual 1 needed. Overridden by <@U0DAN>: Checkout is down &lt;!channel>
+! *checks* unit-tests, e2e never ran on this commit. Overridden by <@U0DAN>: Checkout is down &lt;!channel&gt;
+! *approvals* 0 of the usual 1 needed. Overridden by <@U0DAN>: Checkout is down &lt;!channel&gt;
 ✓ 6 checks passed
 Then: deploy to green · health · smoke · 100 % · watch 30 s.
 ◷ Review is due by <!date^1772728200^{date_short_pretty} {time}|5 Mar 16:30 UTC>, by security team.
