@@ -102,7 +102,9 @@ def test_the_play_through_tells_the_story_and_its_record_verifies(
         with pytest.raises(sqlite3.IntegrityError, match="the record only grows"):
             database.execute("DELETE FROM audit WHERE seq = 7")
         database.execute("DROP TRIGGER audit_no_update")
-        database.execute("UPDATE audit SET body = replace(body, 'rel-', 'rel_') WHERE seq = 7")
+        database.execute(
+            """UPDATE audit SET body = replace(body, '"at":"2', '"at":"1') WHERE seq = 7"""
+        )
     bad = RUN.invoke(cli, ["audit", "verify"])
     assert bad.exit_code == 1
     assert "Entry 7 is bad: its content was changed" in bad.output
