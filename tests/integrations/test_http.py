@@ -101,7 +101,7 @@ async def test_a_job_is_done_once_however_many_replicas(bot: Bot) -> None:
         await once(bot.app.world, "job", work)
     assert done == [1]
     jobs = {name: run for name, _, run in housekeeping(bot.app.world)}
-    assert set(jobs) == {"sweep", "report"}
+    assert set(jobs) == {"sweep", "report", "topics", "reviews", "calendars"}
     await jobs["sweep"]()
 
 

@@ -89,10 +89,14 @@ async def edit(session: Session, dice: random.Random, _last: int) -> str:
     )
     found = await rows(session, f"SELECT {where}, {column} FROM {table} ORDER BY {where}")  # noqa: S608 - names from above
     key, before = dice.choice(found)
-    at = dice.randrange(len(before) + 1)
-    after = before[:at] + dice.choice("0a z=\"'") + before[at + dice.randrange(2) :]
+    # A hash has no room for one more: PostgreSQL itself refuses what is longer.
+    full = column in ("hash", "previous", "salt")
+    at = dice.randrange(len(before) if full else len(before) + 1)
+    after = (
+        before[:at] + dice.choice("0a z=\"'") + before[at + (1 if full else dice.randrange(2)) :]
+    )
     if after == before:
-        after = before + "x"
+        after = before[:-1] + "~"
     await run(session, f"UPDATE {table} SET {column} = :v WHERE {where} = :k", v=after, k=key)  # noqa: S608 - likewise
     return f"{table}.{column} of {key}"
 
