@@ -43,6 +43,13 @@ class TagFact(Value):
     newest: tuple[str, ...] = ()
 
 
+class PullRequest(Value):
+    """A pull request whose merge is among the commits, as its commit's message tells."""
+
+    number: int
+    title: str
+
+
 class Diff(Value):
     """What lies between the live commit and the new one. Authors are GitHub logins."""
 
@@ -51,6 +58,11 @@ class Diff(Value):
     url: str
     behind: int = 0
     """Commits of the live version that the new one lacks; more than 0: not a step forward."""
+    unlisted: int = 0
+    """Commits that GitHub counts and does not list: whose they are is not known."""
+    unlinked: int = 0
+    """Commits whose author's address belongs to no GitHub account; `authors` has a name then."""
+    pulls: tuple[PullRequest, ...] = ()
 
 
 class CheckRun(Value):

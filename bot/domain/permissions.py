@@ -22,6 +22,8 @@ VERBS: Mapping[str, Right] = {
     "approve": "approve",
     "reject": "approve",
     "adopt": "approve",
+    "delegate": "approve",
+    "checklist": "approve",
     "cancel": "cancel",
     "retry": "release",
     "pause": "release",
@@ -55,7 +57,7 @@ def roles_for(catalog: Catalog, right: Right, environment: str, service: str | N
             approvals = (
                 effective(catalog, service, environment).approvals if service else env.approvals
             )
-            return list(dict.fromkeys((*env.rights.approve, *approvals.roles)))
+            return list(dict.fromkeys((*env.rights.approve, *approvals.named)))
         case _:
             return list(getattr(env.rights, right))
 

@@ -72,6 +72,11 @@ class Reason(StrEnum):
     # Refusals of a person's request.
     NO_RIGHT = "no_right"
     OWN_REQUEST = "own_request"
+    OWN_COMMITS = "own_commits"
+    AUTHORS_UNKNOWN = "authors_unknown"
+    CHECKLIST_OPEN = "checklist_open"
+    PEOPLE_ONLY = "people_only"
+    NOT_LENDABLE = "not_lendable"
     DIGEST_OLD = "digest_old"
     BUTTON_OLD = "button_old"
     ALREADY_SAID = "already_said"

@@ -59,6 +59,10 @@ class Rules(Value):
         for name, value in unused.items():
             if getattr(self, name) == value:
                 del data[name]
+        plain = Approvals()
+        for name in ("needs", "not_an_author", "people_only", "checklist", "warn_above"):
+            if getattr(self.approvals, name) == getattr(plain, name):
+                del data["approvals"][name]
         for name in ("hold_at", "idle"):
             if not getattr(self.strategy, name) and getattr(self.strategy, name) != 0:
                 del data["strategy"][name]
