@@ -3,10 +3,11 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.store import tables
+from bot.store import approving_tables, tables
 
 metadata = SQLModel.metadata
 assert tables.ReleaseRow.metadata is metadata  # noqa: S101 - the tables are loaded
+assert approving_tables.DelegationRow.metadata is metadata  # noqa: S101 - likewise
 
 context.configure(
     connection=context.config.attributes["connection"],

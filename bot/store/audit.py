@@ -38,7 +38,7 @@ async def append(
         at=stamp(now),
         tag=tag.value,
         subject=subject,
-        actor=await _actor(session, actor),
+        actor=await hashed(session, actor),
         data=data,
         previous=previous,
     )
@@ -74,7 +74,8 @@ async def _locked_head(session: AsyncSession) -> tuple[int, str]:
     return seq, link
 
 
-async def _actor(session: AsyncSession, user: str | None) -> str | None:
+async def hashed(session: AsyncSession, user: str | None) -> str | None:
+    """Hash a person's id with their own salt, as entries hold it."""
     if user is None:
         return None
     salt: str | None = session.info.get(user) or await _salt(session, user)
