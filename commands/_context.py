@@ -9,6 +9,7 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
+from bot.engine.lending import Lending
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -22,6 +23,7 @@ class Context:
     asker: Asker
     catalog: Catalog
     decisions: Decisions
+    lending: Lending
     stops: Stops
     queries: Queries
     environments: Environments

@@ -13,6 +13,7 @@ from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
 from bot.engine.inbox import Answer
+from bot.engine.lending import Lending
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -53,8 +54,10 @@ class Router:
         """Answer one invocation. Raises UserError for what can't be understood or done."""
         self._right_channel(invocation)
         ctx = await self._context(invocation, at)
-        if invocation.kind == "click":
-            request = parse_click(invocation.action or "", invocation.value or "")
+        if invocation.kind in ("click", "form"):
+            request = parse_click(
+                invocation.action or "", invocation.value or "", invocation.words or None
+            )
             return await handle_click(request, ctx)
         words = take_apart(invocation.words)
         if invocation.command == "env":
@@ -64,12 +67,18 @@ class Router:
         return answer
 
     async def _context(self, invocation: Invocation, at: datetime) -> Context:
-        asker = Asker(user=invocation.user, channel=invocation.channel, thread=invocation.thread)
+        asker = Asker(
+            user=invocation.user,
+            channel=invocation.channel,
+            thread=invocation.thread,
+            by_app=invocation.by_app,
+        )
         queries = Queries(self._world)
         return Context(
             asker=asker,
             catalog=self._catalog(),
             decisions=Decisions(self._world, asker, invocation.key, at),
+            lending=Lending(self._world, asker, invocation.key, at),
             stops=Stops(self._world, asker, invocation.key, at),
             queries=queries,
             environments=Environments(
@@ -83,7 +92,7 @@ class Router:
 
     async def _here(self, invocation: Invocation, queries: Queries) -> str | None:
         """Find whose thread it was said in; a click names its release itself."""
-        if invocation.kind == "click":
+        if invocation.kind in ("click", "form"):
             return None
         return await queries.release_of_thread(invocation.channel, invocation.thread)
 

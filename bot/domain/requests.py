@@ -1,6 +1,6 @@
 """Typed requests: one for each thing that a person can ask. `commands` makes them from words."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.domain.policies import StrategyKind
@@ -14,6 +14,8 @@ class Asker(Value):
     channel: str
     thread: str | None = None
     """Time stamp of the thread's root message, where the words came from a thread."""
+    by_app: bool = False
+    """Whether an app said it in the person's name."""
 
 
 class ReleaseRequest(Value):
@@ -73,6 +75,25 @@ class RollbackRequest(Value):
     service: str
     environment: str
     version: str | None = None
+
+
+class DelegateRequest(Value):
+    """Lend the right to approve, take it back, or list what is lent. `to` is a Slack id."""
+
+    kind: Literal["lend", "end", "list"]
+    to: str = ""
+    environment: str = ""
+    until: datetime | None = None
+    reason: str | None = None
+
+
+class ChecklistRequest(Value):
+    """A click on a checklist: which places the card showed as ticked, which are after the click."""
+
+    release_id: str
+    digest: str
+    shown: frozenset[int]
+    chosen: frozenset[int]
 
 
 class AdoptRequest(Value):

@@ -1,25 +1,25 @@
-"""What people ask for and say to plans: requests, approvals, rejections, adopted versions."""
+"""What people ask for: releases, and that a version be recorded. Answers are in `approving`."""
 
 from structlog.contextvars import bind_contextvars
 
-from bot.domain.admission import yes_votes
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Slot
-from bot.domain.lifecycle import WAITING, Event, State, advance
+from bot.domain.lifecycle import State
 from bot.domain.reasons import Reason
-from bot.domain.releases import Approval, Release
+from bot.domain.releases import Release
 from bot.domain.requests import ReleaseRequest
-from bot.domain.rules import rules_for
-from bot.engine.deciding import Change, Deciding, approvers
-from bot.engine.people import who_could
+from bot.domain.rules import Rules, rules_for
+from bot.engine.approving import Approving
+from bot.engine.deciding import Change, approvers
+from bot.engine.people import is_outsider
 from bot.errors import UserError
 from bot.ports import Message
-from bot.store import approvals, cards, ledger, releases
+from bot.store import cards, ledger, releases
 from bot.store.session import Session
-from bot.views import lines, refusals
+from bot.views import approval_refusals
 
 
-class Decisions(Deciding):
+class Decisions(Approving):
     """Asking for a release, and saying yes or no to its plan. Refusals are UserErrors."""
 
     async def request(self, request: ReleaseRequest) -> Change:
@@ -30,6 +30,7 @@ class Decisions(Deciding):
             f"release {request.service} to {request.environment}",
         )
         rules = rules_for(self._world.catalog(), request.service, request.environment)
+        await self._refuse_automation(rules)
 
         async def store(session: Session) -> Message | None:
             if await releases.by_request(session, self._key):
@@ -61,69 +62,11 @@ class Decisions(Deciding):
 
         return store
 
-    async def approve(self, release_id: str, digest: str | None, comment: str | None) -> Change:
-        """Say yes to one plan."""
-        release = await self._release(release_id)
-        roles = await self._approver(release, f"approve {release.id}")
-        own = release.asker.user == self._asker.user
-        if own and release.rules.approvals.not_the_requester:
-            could = approvers(self._world.catalog(), release.service, release.environment)
-            others = await who_could(self._world, could, release.service)
-            raise refusals.own_request([u for u in others if u != self._asker.user])
-
-        async def store(session: Session) -> Message | None:
-            fresh = await self._waiting_for_approval(session, release_id, digest)
-            now = self._now
-            vote = Approval(
-                release_id=release_id,
-                digest=fresh.digest or "",
-                user=self._asker.user,
-                yes=True,
-                at=now,
-                roles=roles,
-                comment=comment,
-            )
-            if not await approvals.insert(session, vote):
-                raise UserError("You approved this plan already.", Reason.ALREADY_SAID)
-            have = len(yes_votes(await approvals.of(session, release_id), fresh.digest or ""))
-            need = fresh.rules.approvals.count
-            await self._note(
-                session,
-                AuditTag.RELEASE_APPROVED,
-                release_id,
-                digest=fresh.digest,
-                roles=" ".join(roles),
-                have=have,
-                need=need,
-            )
-            after = fresh
-            if have >= need:
-                after = fresh.model_copy(update={"state": advance(fresh.state, Event.APPROVED)})
-            said = [lines.approved(self._asker.user, fresh.digest or "", have, need)]
-            due = now if have >= need else fresh.expires_at
-            await self._advance(session, fresh, after, due, said)
-            return None
-
-        return store
-
-    async def reject(self, release_id: str, digest: str | None, comment: str | None) -> Change:
-        """Say no; the release ends."""
-        release = await self._release(release_id)
-        await self._approver(release, f"reject {release.id}")
-
-        async def store(session: Session) -> Message | None:
-            fresh = await self._locked(session, release_id)
-            self._same_digest(fresh, digest)
-            if fresh.state not in WAITING:
-                raise refusals.too_late(fresh, "reject")
-            await self._note(
-                session, AuditTag.RELEASE_REJECTED, release_id, digest=fresh.digest, why=comment
-            )
-            said = [lines.rejected(self._asker.user)]
-            await self._end(session, fresh, Event.REJECTED, Reason.REJECTED_BY_PERSON, said)
-            return None
-
-        return store
+    async def _refuse_automation(self, rules: Rules) -> None:
+        if not rules.approvals.people_only:
+            return
+        if self._asker.by_app or await is_outsider(self._world, self._asker.user):
+            raise approval_refusals.people_only("ask for a release")
 
     async def adopt(self, service: str, version: str, environment: str) -> Change:
         """Record on a person's word which version runs there."""

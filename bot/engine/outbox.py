@@ -13,7 +13,8 @@ from itertools import groupby
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from bot.domain.releases import Approval, Release
+from bot.domain.checklists import Tick
+from bot.domain.releases import Release
 from bot.engine.charts import Charts
 from bot.engine.duties import Duty
 from bot.engine.faults import fault_id
@@ -27,7 +28,8 @@ from bot.errors import (
     TemporaryError,
 )
 from bot.ports import Message
-from bot.store import approvals, cards, outbox, releases
+from bot.store import approvals, cards, outbox, releases, ticks
+from bot.store.session import Session
 from bot.store.tables import CardRow, OutboxRow
 from bot.views import card as card_view
 
@@ -222,17 +224,20 @@ class Outbox:
             release = await releases.get(session, card.release_id)
             votes = await approvals.of(session, card.release_id)
             newer = await releases.newer_started(session, release) if release else None
+            boxes = await _ticks(session, release) if release else ()
         if release is None:
             return None
         key = f"card:{card.release_id}:{card.posting}"
-        return self._view(release, votes, newer).model_copy(update={"key": key})
-
-    def _view(
-        self, release: Release, votes: tuple[Approval, ...], newer: Release | None
-    ) -> Message:
-        return card_view.draw(
-            card_view.Card(release=release, votes=votes, newer=newer, now=self._world.clock.now())
+        drawn = card_view.draw(
+            card_view.Card(
+                release=release,
+                votes=votes,
+                ticks=boxes,
+                newer=newer,
+                now=self._world.clock.now(),
+            )
         )
+        return drawn.model_copy(update={"key": key})
 
     async def _updated(self, card: CardRow, ts: str, message: Message) -> bool:
         """Update the card; where it is gone or can't be edited, a new one is posted."""
@@ -345,3 +350,9 @@ def _by_thread(rows: list[OutboxRow]) -> list[list[OutboxRow]]:
         size = len(members) if begun else LINES_IN_ONE
         groups += [members[i : i + size] for i in range(0, len(members), size)]
     return sorted(groups, key=lambda group: group[0].id or 0)
+
+
+async def _ticks(session: Session, release: Release) -> tuple[Tick, ...]:
+    if not release.rules.approvals.checklist:
+        return ()
+    return await ticks.of(session, release.id, release.digest or "")

@@ -15,6 +15,7 @@ from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentErr
 from bot.ports import Checkup
 from integrations.calls import Told, untold
 from integrations.github import junit
+from integrations.github.comparing import comparison
 from integrations.github.deployments import Deployments
 from integrations.github.doctor import examine
 from integrations.github.pool import Credentials, Json, Pool
@@ -114,13 +115,7 @@ class GitHubHost(Deployments, References):
         """Compare two commits or tags."""
         path = f"/repos/{repository}/compare/{quote(base)}...{quote(head)}"
         found = await self._pool.get(path, per_page=MOST_COMMITS)
-        authors = (_author(commit) for commit in found.get("commits") or ())
-        return Diff(
-            commits=int(found["total_commits"]),
-            authors=tuple(dict.fromkeys(a for a in authors if a)),
-            url=found["html_url"],
-            behind=int(found.get("behind_by") or 0),
-        )
+        return comparison(found)
 
     async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
         """List the newest check run of each name, and the commit's statuses alike."""
@@ -241,13 +236,6 @@ class GitHubHost(Deployments, References):
         """Look at each repository and the workflows that it should have, for `doctor`."""
         view = self.check_view
         return await examine(self._pool, self._credentials, repositories, view, passing)
-
-
-def _author(commit: Json) -> str | None:
-    login = (commit.get("author") or {}).get("login")
-    name = ((commit.get("commit") or {}).get("author") or {}).get("name")
-    found: str | None = login or name
-    return found
 
 
 def _from_status(status: Json) -> CheckRun:

@@ -270,7 +270,7 @@ class SimulatedGitHub(SimulatedServer):
             "commits": [
                 {
                     "sha": c.sha,
-                    "author": {"login": c.author},
+                    "author": {"login": c.author} if c.linked else None,
                     "commit": {"message": c.message, "author": {"name": c.author}},
                 }
                 for c in commits

@@ -13,12 +13,13 @@ Object = dict[str, Any]
 
 @dataclass
 class Commit:
-    """One commit. `author` is a GitHub login."""
+    """One commit. `author` is a GitHub login; not `linked`: a name that belongs to no account."""
 
     sha: str
     author: str
     message: str
     at: datetime
+    linked: bool = True
 
 
 @dataclass

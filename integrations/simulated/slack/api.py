@@ -203,6 +203,9 @@ class SimulatedSlack(SimulatedServer):
         channel.messages[ts] = message
         return {"files": [{"id": file.id, "title": file.title} for file in files]}
 
+    def _views_open(self, args: dict[str, Any]) -> dict[str, Any]:
+        return {"view": self.app.forms.open(args["trigger_id"], args["view"])}
+
     def _conversations_history(self, args: dict[str, Any]) -> dict[str, Any]:
         return self._listed(list(reversed(self.space.roots(args["channel"]))), args)
 
@@ -286,7 +289,7 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
         body: dict[str, Any] = await request.json()
         return body
     args: dict[str, Any] = dict(request.query) | dict(await request.post())
-    for key in ("blocks", "metadata"):
+    for key in ("blocks", "metadata", "view"):
         if isinstance(args.get(key), str):
             args[key] = json.loads(args[key])
     return args
