@@ -38,8 +38,8 @@ class Approving(Deciding):
         vote = await self._vote(release, "approve", comment)
         if release.asker.user == self._asker.user and rules.not_the_requester:
             raise refusals.own_request(await self._others(release))
-        if rules.people_only and await is_outsider(self._world, self._asker.user):
-            raise approval_refusals.people_only("approve")
+        if rules.people_only:
+            await self._refuse_automation("approve")
 
         async def store(session: Session) -> Message | None:
             fresh = await self._waiting_for_approval(session, release_id, digest)
@@ -164,6 +164,11 @@ class Approving(Deciding):
             if roles:
                 return roles, one.lender
         return (), None
+
+    async def _refuse_automation(self, what: str) -> None:
+        """Let only people go on: asked of Slack also for those whom the catalogue names."""
+        if self._asker.by_app or await is_outsider(self._world, self._asker.user):
+            raise approval_refusals.people_only(what)
 
     async def _others(self, release: Release) -> list[str]:
         could = approvers(self._world.catalog(), release.service, release.environment)

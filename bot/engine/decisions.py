@@ -8,15 +8,13 @@ from bot.domain.lifecycle import State
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.requests import ReleaseRequest
-from bot.domain.rules import Rules, rules_for
+from bot.domain.rules import rules_for
 from bot.engine.approving import Approving
 from bot.engine.deciding import Change, approvers
-from bot.engine.people import is_outsider
 from bot.errors import UserError
 from bot.ports import Message
 from bot.store import cards, ledger, releases
 from bot.store.session import Session
-from bot.views import approval_refusals
 
 
 class Decisions(Approving):
@@ -30,7 +28,8 @@ class Decisions(Approving):
             f"release {request.service} to {request.environment}",
         )
         rules = rules_for(self._world.catalog(), request.service, request.environment)
-        await self._refuse_automation(rules)
+        if rules.approvals.people_only:
+            await self._refuse_automation("ask for a release")
 
         async def store(session: Session) -> Message | None:
             if await releases.by_request(session, self._key):
@@ -61,12 +60,6 @@ class Decisions(Approving):
             return None
 
         return store
-
-    async def _refuse_automation(self, rules: Rules) -> None:
-        if not rules.approvals.people_only:
-            return
-        if self._asker.by_app or await is_outsider(self._world, self._asker.user):
-            raise approval_refusals.people_only("ask for a release")
 
     async def adopt(self, service: str, version: str, environment: str) -> Change:
         """Record on a person's word which version runs there."""

@@ -30,16 +30,15 @@ def needed(found: Tally, rules: Approvals) -> str:
 
 def _place(missing: Missing, *, others: bool) -> str:
     if not missing.roles:
-        return count(missing.count, "person").replace("persons", "people") + (
-            " more" if others else ""
-        )
+        noun = "person" if missing.count == 1 else "people"
+        return f"{missing.count} {noun}{' more' if others else ''}"
     return " or ".join(_holder(role, missing.count) for role in missing.roles)
 
 
 def _holder(role: str, number: int) -> str:
     name = _bare(role)
     if not name.endswith("s"):
-        return name if number == 1 else f"{number} of {name}"
+        return name if number == 1 else f"{number} people of {name}"
     if number > 1:
         return f"{number} {name}"
     one = name.removesuffix("s")
@@ -97,7 +96,11 @@ def reminder(release: Release, found: Tally, could: Sequence[str], now: datetime
     """Remind, before the time is over, and say who could approve."""
     rules = release.rules.approvals
     ends = f" It expires at {moment(release.expires_at, now)}." if release.expires_at else ""
-    who = f" {people(tuple(could))} can." if could else " Nobody who may is left: ask for the role."
+    who = (
+        f" {people(tuple(could))} can."
+        if could
+        else " Nobody else has that role: the catalogue says who."
+    )
     what = needed(found, rules)
     return f"◷ Still waiting for {what} ({found.have} of {found.need}).{ends}{who}"
 

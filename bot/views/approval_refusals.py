@@ -12,6 +12,7 @@ from bot.views.words import count, person, safe
 def author(found: Authorship, release: Release, user: str, login: str | None) -> UserError:
     """The policy wants somebody else than the authors, and this person is one, or can't be told."""
     what = f"{release.id} takes a person who has no commit in it"
+    anew = f"`/release cancel {release.id}` and ask again"
     name = person(user)
     match found:
         case "author":
@@ -26,11 +27,12 @@ def author(found: Authorship, release: Release, user: str, login: str | None) ->
             next_ = "Release in smaller steps, or let the policy say not_an_author: false."
         case "unlinked":
             number = release.diff.unlinked if release.diff else 0
-            why = f"{count(number, 'commit')} of it belong to no GitHub account"
-            next_ = "Their author can add the address to their account; then press Retry."
+            verb = "belongs" if number == 1 else "belong"
+            why = f"{count(number, 'commit')} of it {verb} to no GitHub account"
+            next_ = f"Once its author has added the address to theirs, {anew}."
         case _:
             why = "what changed since the live version is not known"
-            next_ = f"`/release cancel {release.id}` and ask again, once GitHub answers."
+            next_ = f"Once GitHub answers, {anew}."
     return UserError(f"{what}, and {why}. {next_}", Reason.AUTHORS_UNKNOWN)
 
 
