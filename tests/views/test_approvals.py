@@ -90,7 +90,23 @@ def test_the_whole_card() -> None:
         yes(asked, CY).model_copy(update={"void": approval_lines.LOST}),
     )
     tick = Tick(release_id=asked.id, digest=asked.digest or "", item="told", user=DAN, at=NOW)
-    assert shown(asked, votes=votes, ticks=(tick,)) == snapshot()
+    assert shown(asked, votes=votes, ticks=(tick,)) == snapshot("""\
+payments 2.0.5 → 2.1.0 · production · rel-7k3f
+◷ Waiting for a release manager (1 of 2). Asked by <@U0ANA> at <!date^1772641800^{time}|16:30 UTC>. Expires at <!date^1772670600^{time}|00:30 UTC>.
+! 73 commits: more than 50. Read the diff before you approve.
+73 commits by ana, dan (3 commits more not listed) since the live version.
+Pull requests: <https://github.test/q/p/pull/1|#1> Change &lt;1&gt; · <https://github.test/q/p/pull/2|#2> Change &lt;2&gt; · <https://github.test/q/p/pull/3|#3> Change &lt;3&gt; · <https://github.test/q/p/pull/4|#4> Change &lt;4&gt; · <https://github.test/q/p/pull/5|#5> Change &lt;5&gt; · <https://github.test/q/p/pull/6|#6> Change &lt;6&gt; · <https://github.test/q/p/pull/7|#7> Change &lt;7&gt; · <https://github.test/q/p/pull/8|#8> Change &lt;8&gt; · <https://github.test/q/p/pull/9|#9> Change &lt;9&gt; · <https://github.test/q/p/pull/10|#10> Change &lt;10&gt; · 2 more
+Reports, against those of the live version: container (trivy) 2 new high, 3 gone.
+◷ The approval of rel-old1 does not cover this: its time is over; a gate was overridden.
+✓ Approved by <@U0BEN> for <@U0ANA>.
+! The approval of <@U0CY> is void: they don't have the role any more. Another is needed.
+Before Approve counts (1 of 2 open):
+☐ runbook read
+☑ told, <@U0DAN>
+Then: deploy to green · health · smoke · 100 % · watch 30 s.
+[☐☑ release:checklist]
+[Approve release:approve=rel-7k3f:14dfe46b] [Reject release:reject=rel-7k3f:14dfe46b] [Cancel release:cancel=rel-7k3f] [⋯ Details Approve with comment… Reject with comment…]\
+""")
 
 
 def test_what_the_thread_says() -> None:
