@@ -24,6 +24,7 @@ from bot.domain.hosting import (
     DeploymentStatus,
 )
 from bot.domain.namespaces import Branches, Namespace, Workload
+from bot.domain.packages import PackageChange
 from bot.domain.runs import Run, TestCounts
 from bot.domain.sinks import Sink
 from bot.domain.targets import Target
@@ -57,6 +58,11 @@ class SourceHost(Protocol):
 
     async def diff(self, repository: str, base: str, head: str) -> Diff:
         """Compare two commits or tags."""
+
+    async def packages(
+        self, repository: str, base: str, head: str
+    ) -> tuple[PackageChange, ...] | None:
+        """Compare the packages that two commits depend on; None where that can't be read."""
 
     async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
         """List the newest check run of each name on the commit, and commit statuses alike."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from bot.domain.catalog import Slot
+from bot.domain.packages import PackageChange
 from bot.domain.submitted import Submitted
 from bot.domain.value import Value
 
@@ -232,5 +233,7 @@ class Facts(Value):
     """Id of another release that is under way for this target."""
     rates: Mapping[str, Rate] = {}
     """The service's traffic lately, by indicator; what can't be told is left out."""
+    packages: tuple[PackageChange, ...] = ()
+    """Packages that change since the live commit, as far as that can be read."""
     evidence: Known[tuple[Submitted, ...]] | Unknown | None = None
     """Reports about exactly this commit, those that stand (`domain.standing`); None: not asked."""

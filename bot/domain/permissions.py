@@ -11,7 +11,7 @@ from bot.domain.applying import effective
 from bot.domain.catalog import Catalog
 from bot.domain.value import Value
 
-Right = Literal["release", "approve", "cancel", "rollback", "everyone"]
+Right = Literal["release", "approve", "checklist", "cancel", "rollback", "everyone"]
 
 VERBS: Mapping[str, Right] = {
     "release": "release",
@@ -23,7 +23,7 @@ VERBS: Mapping[str, Right] = {
     "reject": "approve",
     "adopt": "approve",
     "delegate": "approve",
-    "checklist": "approve",
+    "checklist": "checklist",
     "cancel": "cancel",
     "retry": "release",
     "pause": "release",
@@ -34,7 +34,7 @@ VERBS: Mapping[str, Right] = {
     "repaired": "rollback",
 }
 """Verbs and buttons of a release, with the right that each asks for (DESIGN §6). A cancel after
-traffic moved is a rollback, and asks for that right."""
+traffic moved is a rollback, and asks for that right. Who may release or approve ticks boxes."""
 
 
 class Permission(Value):
@@ -58,6 +58,9 @@ def roles_for(catalog: Catalog, right: Right, environment: str, service: str | N
                 effective(catalog, service, environment).approvals if service else env.approvals
             )
             return list(dict.fromkeys((*env.rights.approve, *approvals.named)))
+        case "checklist":
+            approve = roles_for(catalog, "approve", environment, service)
+            return list(dict.fromkeys((*env.rights.release, *approve)))
         case _:
             return list(getattr(env.rights, right))
 

@@ -11,6 +11,7 @@ from bot.domain.facts import Diff
 from bot.domain.foresight import Sight
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, UNDER_WAY, State
+from bot.domain.packages import PackageChange
 from bot.domain.plans import Plan, PlanStep, plan_digest
 from bot.domain.reasons import Reason
 from bot.domain.requests import Asker, ReleaseRequest
@@ -167,6 +168,8 @@ class Release(Value):
     """Digest of what was known of the commit: reports, checks, scan. None: not all of it is."""
     news: tuple[EvidenceChange, ...] = ()
     """What the evidence says that the live version's did not."""
+    packages: tuple[PackageChange, ...] = ()
+    """Packages that change since the live commit, as far as that can be read."""
     reminded: datetime | None = None
     """The moment whose reminder was given last."""
     expected_seconds: int | None = None

@@ -12,6 +12,7 @@ from bot.domain.audit import AuditTag
 from bot.domain.checklists import Marks, Tick, marks, open_items
 from bot.domain.lending import usable
 from bot.domain.lifecycle import WAITING, Event, advance
+from bot.domain.permissions import roles_for
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.value import digest as hashed
@@ -198,11 +199,10 @@ class Approving(Deciding):
     ) -> Change:
         """Tick boxes of the checklist, or take ticks away: who may release or approve may."""
         release = await self._release(release_id)
-        rights = self._environment(release.environment).rights
-        roles = approvers(self._world.catalog(), release.service, release.environment)
-        both = tuple(dict.fromkeys((*rights.release, *roles)))
+        self._environment(release.environment)
+        may = roles_for(self._world.catalog(), "checklist", release.environment, release.service)
         asker = release.asker.user
-        await self._must(both, release.service, f"tick {release.id}", requester=asker)
+        await self._must(may, release.service, f"tick {release.id}", requester=asker)
 
         async def store(session: Session) -> Message | None:
             fresh = await self._waiting_for_approval(session, release_id, digest)

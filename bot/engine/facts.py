@@ -25,6 +25,7 @@ from bot.domain.facts import (
     Unknown,
 )
 from bot.domain.live import live_commit, live_version
+from bot.domain.packages import PackageChange
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
 from bot.domain.targets import Target, target_of
@@ -57,7 +58,9 @@ async def gather(
     )
     running = _live_version(cluster, rules.target, stored.seen)
     commit = await _commit_of(world, rules, running, stored.seen)
-    diff, checks, scan = await _of_commit(world, rules, tag, commit)
+    (diff, checks, scan), packages = await asyncio.gather(
+        _of_commit(world, rules, tag, commit), _packages(world, rules, tag, commit)
+    )
     return Facts(
         at=now,
         tag=tag,
@@ -74,6 +77,7 @@ async def gather(
         lock=stored.lock,
         under_way=stored.own,
         rates=traffic,
+        packages=packages,
     )
 
 
@@ -188,6 +192,19 @@ async def _of_commit(
         asked("GitHub", source.checks(repository, commit), limit),
         asked("GitHub", source.scan(repository, commit, rules.path), limit),
     )
+
+
+async def _packages(
+    world: World, rules: Rules, tag: Known[TagFact] | Unknown, live: str | None
+) -> tuple[PackageChange, ...]:
+    """Read which packages change, for those who are to approve; where it can't be read, none."""
+    if not rules.approvals.total or live is None:
+        return ()
+    if isinstance(tag, Unknown) or tag.value.tag is None:
+        return ()
+    reading = world.source.packages(rules.repository, live, tag.value.tag.commit)
+    answer = await asked("GitHub", reading, world.limits.source)
+    return (answer.value or ()) if isinstance(answer, Known) else ()
 
 
 def _would_break(request: ReleaseRequest, rules: Rules) -> list[str]:

@@ -34,13 +34,14 @@ HISTORY = 10
 class Looked:
     """What Slack and the catalogue say of those who voted: the roles that each still has."""
 
-    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """By plan and person."""
     earlier: Earlier | None = None
     unreadable: GateResult | None = None
 
     def now(self, vote: Approval) -> Approval:
         """Give a vote with the roles that its holder still has; without any it is void."""
-        still = self.roles.get(vote.user, vote.roles)
+        still = self.roles.get((vote.digest, vote.user), vote.roles)
         if still == vote.roles:
             return vote
         why = None if still else approval_lines.LOST
@@ -56,10 +57,10 @@ async def look(world: World, release: Release, rules: Approvals) -> Looked:
         own = tuple(vote for vote in given if vote.counts)
         earlier = None if own else await _earlier(session, release)
     asked = own or (earlier.yes if earlier else ())
-    roles: dict[str, tuple[str, ...]] = {}
+    roles: dict[tuple[str, str], tuple[str, ...]] = {}
     try:
         for vote in asked:
-            roles[vote.user] = await _still_has(world, release, vote)
+            roles[vote.digest, vote.user] = await _still_has(world, release, vote)
     except UserError as error:
         return Looked(earlier=earlier, unreadable=unknown("approval", Unknown(why=error.sentence)))
     looked = Looked(roles=roles, earlier=earlier)

@@ -106,6 +106,7 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
             "rules": rules,
             "seen": seen_of(facts),
             "news": news_of(facts),
+            "packages": facts.packages,
         }
     )
     await _settle_gates(world, lease, release_now, rules, (facts, plan), gates)

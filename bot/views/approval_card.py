@@ -7,6 +7,7 @@ from bot.domain.approving import tally
 from bot.domain.checklists import Tick, open_items, written
 from bot.domain.facts import Diff
 from bot.domain.lifecycle import State
+from bot.domain.packages import PackageChange
 from bot.domain.plans import short_digest
 from bot.domain.releases import Approval, EvidenceChange, Release
 from bot.views import approval_lines, blocks, forms
@@ -15,6 +16,9 @@ from bot.views.words import count, moment, person, safe
 
 MOST_PULLS = 10
 """Pull requests that the card names."""
+
+MOST_PACKAGES = 15
+"""Packages that the card names."""
 
 
 def awaiting(release: Release, votes: Sequence[Approval], asked: str, now: datetime) -> str:
@@ -32,7 +36,8 @@ def parts(release: Release, votes: Sequence[Approval], ticks: Sequence[Tick]) ->
         return []
     found = [_again(release, votes), _votes(release, votes)]
     if release.state is State.AWAITING_APPROVAL:
-        found = [_warning(release), _inside(release), _news(release.news), *found]
+        packages = _packages(release.packages)
+        found = [_warning(release), _inside(release), packages, _news(release.news), *found]
         found.append(_checklist(release, ticks))
     return [part for part in found if part]
 
@@ -65,6 +70,27 @@ def _pulls(diff: Diff) -> str:
     ]
     left = len(diff.pulls) - MOST_PULLS
     return " · ".join([*shown, *([f"{left} more"] if left > 0 else [])])
+
+
+def _packages(changes: Sequence[PackageChange]) -> str:
+    """Write which packages change, those with known vulnerabilities first."""
+    if not changes:
+        return ""
+    ordered = sorted(changes, key=lambda one: not one.advisories)
+    shown = [_package(one) for one in ordered[:MOST_PACKAGES]]
+    left = len(changes) - MOST_PACKAGES
+    more = [f"{left} more"] if left > 0 else []
+    return f"Packages of the repository: {', '.join([*shown, *more])}."
+
+
+def _package(one: PackageChange) -> str:
+    known = f" ! {', '.join(one.advisories)}" if one.advisories else ""
+    name = safe(one.name)
+    if one.before is None:
+        return f"{name} {safe(one.after or '')} is new{known}"
+    if one.after is None:
+        return f"{name} is gone"
+    return f"{name} {safe(one.before)} → {safe(one.after)}{known}"
 
 
 def _news(news: Sequence[EvidenceChange]) -> str:

@@ -1,14 +1,15 @@
-"""What GitHub's comparison of two commits tells: whose they are, which pull requests. Pure.
+"""What GitHub's comparisons of two commits tell: authors, pull requests, packages. Pure.
 
 Pull requests are read from the messages that GitHub itself writes when it merges, by a merge commit
 or by squashing; a rebase leaves no number behind.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bot.domain.facts import Diff, PullRequest
+from bot.domain.packages import PackageChange
 
 Json = dict[str, Any]
 
@@ -53,3 +54,20 @@ def _pull(commit: Json) -> Iterator[PullRequest]:
         yield PullRequest(number=int(merged[1]), title=title[:MOST_TITLE])
     elif squashed:
         yield PullRequest(number=int(squashed[2]), title=squashed[1][:MOST_TITLE])
+
+
+def packages(rows: Iterable[Json]) -> tuple[PackageChange, ...]:
+    """Read a comparison of dependency graphs: what is removed and added again has changed."""
+    found: dict[tuple[str, str, str], PackageChange] = {}
+    for row in rows:
+        key = (str(row.get("manifest")), str(row.get("ecosystem")), str(row["name"]))
+        one = found.get(key) or PackageChange(name=key[2], ecosystem=key[1])
+        version = str(row.get("version") or "unknown")
+        if row["change_type"] == "removed":
+            found[key] = one.model_copy(update={"before": version})
+            continue
+        known = row.get("vulnerabilities") or ()
+        ids = tuple(str(each["advisory_ghsa_id"]) for each in known)
+        found[key] = one.model_copy(update={"after": version, "advisories": ids})
+    changed = (one for one in found.values() if one.before != one.after)
+    return tuple(dict.fromkeys(changed))

@@ -141,7 +141,7 @@ async def test_commits_of_nobody_are_nobodys_to_approve(asked: Start) -> None:
     await bot.presses_old("release:retry", release)
     await bot.until("awaiting_approval", release)
     await bot.clicks("Approve", by=BEN)
-    assert "1 commit of it belong to no GitHub account" in bot.told(BEN)
+    assert "1 commit of it belongs to no GitHub account" in bot.told(BEN)
     assert await bot.votes(release) == 0
 
 
@@ -388,6 +388,13 @@ async def test_the_card_shows_pull_requests_and_warns_of_many_commits(
     bot = await given(catalog=catalog("count: 1, from: [release-managers], warn_above: 1"))
     github = bot.world.github
     github.add_commit(REPO, "cy", "Merge pull request #12 from quantivista/fast\n\nFaster <b>")
+    github.packages.seed(
+        REPO,
+        ("removed", "requests", "2.31", ()),
+        ("added", "requests", "2.32", ()),
+        ("added", "left-pad", "1.0", ("GHSA-aaaa-bbbb-cccc",)),
+        ("removed", "six", "1.16", ()),
+    )
     tag_moves(bot, "Safer (#13)")
     await bot.says("/release payments v2.1.0 prod")
     await bot.until("awaiting_approval")
@@ -395,6 +402,10 @@ async def test_the_card_shows_pull_requests_and_warns_of_many_commits(
     assert "commits: more than 1. Read the diff before you approve." in card
     assert "commits by ana, dan, cy since the live version." in card
     assert "Pull requests: [#12] Faster <b> · [#13] Safer" in card
+    assert (
+        "Packages of the repository: left-pad 1.0 is new ! GHSA-aaaa-bbbb-cccc, "
+        "requests 2.31 → 2.32, six is gone." in card
+    )
 
 
 async def test_automation_is_stopped_where_the_policy_wants_people(

@@ -9,6 +9,7 @@ from aiohttp import web
 from integrations.simulated.github.answering import GitHubError, answering, page
 from integrations.simulated.github.branching import Branching
 from integrations.simulated.github.hooks import Hooks, Postman, suite_ended, tag_pushed
+from integrations.simulated.github.packages import Packages
 from integrations.simulated.github.rights import Rights
 from integrations.simulated.github.runs import Runner
 from integrations.simulated.github.shown import Shown
@@ -40,6 +41,7 @@ class SimulatedGitHub(SimulatedServer):
         self.rights = Rights(now, lambda: self.hooks, self._of)
         self.shown = Shown(now, self._of)
         self.branching = Branching(now, self._of)
+        self.packages = Packages(self._of)
         self._runs = Runner(now, sleep, lambda: self.url, self.post, self.shown)
 
     @property
@@ -211,6 +213,7 @@ class SimulatedGitHub(SimulatedServer):
             ("GET", "/rate_limit", self._rate),
             *self.shown.routes(),
             *self.branching.routes(),
+            *self.packages.routes(),
             *self.rights.routes(),
         ]
         return [web.route(method, path, answering(self, run)) for method, path, run in table]
@@ -273,7 +276,7 @@ class SimulatedGitHub(SimulatedServer):
                     "author": {"login": c.author} if c.linked else None,
                     "commit": {"message": c.message, "author": {"name": c.author}},
                 }
-                for c in commits
+                for c in page(request, commits)
             ],
             "files": [],
         }

@@ -83,6 +83,7 @@ class SimulatedSlack(SimulatedServer):
             web.get("/_client/news", self._news),
             web.post("/_client/say", self._say),
             web.post("/_client/click", self._click),
+            web.post("/_client/submit", self._submit),
         ]
 
     async def _method(self, request: web.Request) -> web.Response:
@@ -277,10 +278,18 @@ class SimulatedSlack(SimulatedServer):
 
     async def _click(self, request: web.Request) -> web.Response:
         args = await request.json()
+        # Who clicks elsewhere has left the form that was open before them.
+        self.app.forms.shown.pop(args["user"], None)
         reply = await self.app.click(
             args["user"], args["channel"], args["ts"], args["action_id"], args["value"]
         )
-        return web.json_response({"status": reply.status, "text": reply.text})
+        form = self.app.forms.asks(args["user"])
+        return web.json_response({"status": reply.status, "text": reply.text, "form": form})
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        args = await request.json()
+        errors = await self.app.submit(args["user"], args["written"])
+        return web.json_response({"status": 200, "errors": errors})
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:

@@ -39,6 +39,14 @@ class Forms:
         self.shown[user] = view | {"id": f"V{secrets.token_hex(6)}", "hash": secrets.token_hex(4)}
         return self.shown[user]
 
+    def asks(self, user: str) -> dict[str, str] | None:
+        """Give the labels of the form that is open before a person, by field; None: none is."""
+        view = self.shown.get(user)
+        if view is None:
+            return None
+        inputs = (block for block in view["blocks"] if block["type"] == "input")
+        return {block["block_id"]: block["label"]["text"] for block in inputs}
+
     def answered(self, user: str, answer: dict[str, Any] | None) -> dict[str, str]:
         """Close the form, unless the app finds something amiss or gives no answer."""
         if answer is None:
