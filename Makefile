@@ -9,9 +9,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   done; command -v python3)
 # One more than there are cores: some tests wait for real time.
 JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+EXAMPLE := examples/quantivista
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports deps spelling chaos bench fmt
+.PHONY: help setup demo test check lint types imports deps spelling workflows chaos bench fmt
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,11 +33,11 @@ demo: setup ## run the main job on simulated systems, in this terminal
 test: setup ## run the tests, each conversation on SQLite or on PostgreSQL
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=either
 
-check: setup ## what CI runs: tests on both databases, coverage, lint, types, imports, and all of the chaos
+check: setup ## what CI runs: tests on both databases, coverage, lint, types, imports, workflows, and all of the chaos
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report=
 	$(BIN)/python -m coverage report
-	$(MAKE) lint types imports deps spelling chaos
+	$(MAKE) lint types imports deps spelling workflows chaos
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -53,6 +54,12 @@ deps: setup ## declared and used dependencies agree
 
 spelling: setup ## codespell
 	$(BIN)/codespell bot commands integrations migrations docs examples README.md CHANGELOG.md
+
+workflows: setup ## the example workflows: GitHub's schemas, and zizmor
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(EXAMPLE)/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(EXAMPLE)/actions/*/action.yml
+	$(BIN)/zizmor --offline --no-config --no-progress --quiet --persona auditor --strict-collection \
+	  $(EXAMPLE)/workflows/*.yml $(EXAMPLE)/actions/*/action.yml
 
 chaos: setup ## kill -9 at every boundary
 	$(BIN)/python -m pytest -q -n $(JOBS) -m chaos_full

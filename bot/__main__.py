@@ -9,23 +9,19 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from bot import analysis, evidence, logs, policy
+from bot import analysis, evidence, logs, policy, record_cli
 from bot import demo as demo_
-from bot.app import App, CatalogError, catalog_schema, load_catalog
-from bot.domain.audit import verify as verify_chain
+from bot.app import App, CatalogError, catalog_schema, load_catalog, now_at
+from bot.command_line import read_settings, run
 from bot.domain.catalog import Catalog
 from bot.domain.deliveries import Which
 from bot.engine.resending import resend
-from bot.errors import StoreError
 from bot.settings import Settings
-from bot.store import audit as audit_store
 from bot.store import catalogs
 from bot.store import events as event_store
 from bot.store.migrate import migrate as migrate_store
@@ -34,9 +30,8 @@ from bot.views import event_lines, finding_lines
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__.split("\n\n")[0])
 catalog_cli = typer.Typer(no_args_is_help=True, help="Check the catalogue, draw it, describe it.")
-audit_cli = typer.Typer(no_args_is_help=True, help="Verify and export the record.")
 cli.add_typer(catalog_cli, name="catalog")
-cli.add_typer(audit_cli, name="audit")
+cli.add_typer(record_cli.cli, name="audit")
 events_cli = typer.Typer(no_args_is_help=True, help="See what became of events; send one again.")
 cli.add_typer(events_cli, name="events")
 cli.add_typer(analysis.cli, name="analysis")
@@ -53,38 +48,12 @@ def main() -> None:
     cli()
 
 
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except (ValidationError, OSError) as error:
-        for line in _problems(error):
-            typer.echo(line, err=True)
-        raise typer.Exit(2) from error
-
-
-def _problems(error: ValidationError | OSError) -> list[str]:
-    if isinstance(error, OSError):
-        return [f"{error.filename}: {error.strerror}"]
-    return [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-
-
-def _run(work: Coroutine[Any, Any, int]) -> None:
-    try:
-        status = asyncio.run(work)
-    except (StoreError, OSError) as error:
-        typer.echo(f"{error}", err=True)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
-    raise typer.Exit(status)
-
-
 @cli.command()
 def serve() -> None:
     """Run the bot. It answers while GitHub, Kubernetes or Slack are out of reach."""
-    settings = _settings()
+    settings = read_settings()
     logs.set_up(settings)
-    _run(_serve(settings))
+    run(_serve(settings))
 
 
 SWITCH_SECONDS = 0.001
@@ -160,8 +129,8 @@ def demo(
 @cli.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
-    settings = _settings()
-    _run(_migrate(settings))
+    settings = read_settings()
+    run(_migrate(settings))
 
 
 async def _migrate(settings: Settings) -> int:
@@ -177,7 +146,7 @@ async def _migrate(settings: Settings) -> int:
 @catalog_cli.command("check")
 def catalog_check(file: FileArgument = None) -> None:
     """Say what is wrong with the catalogue, with line and column."""
-    path = file or _settings().release_bot_catalog
+    path = file or read_settings().release_bot_catalog
     try:
         loaded = load_catalog(path)
     except CatalogError as error:
@@ -195,7 +164,7 @@ def catalog_check(file: FileArgument = None) -> None:
 @catalog_cli.command("graph")
 def catalog_graph(file: FileArgument = None) -> None:
     """Print the services and what they depend on, in Graphviz' language."""
-    path = file or _settings().release_bot_catalog
+    path = file or read_settings().release_bot_catalog
     try:
         catalog = load_catalog(path).catalog
     except CatalogError as error:
@@ -215,45 +184,6 @@ def catalog_schema_() -> None:
     typer.echo(json.dumps(catalog_schema(), indent=2))
 
 
-@audit_cli.command("verify")
-def audit_verify() -> None:
-    """Walk the record's hash chain; name the first bad entry."""
-    _run(_verify(_settings()))
-
-
-async def _verify(settings: Settings) -> int:
-    store = Store(settings.database_url)
-    try:
-        async with store.read() as session:
-            head = await audit_store.head(session)
-            chain = [link async for link in audit_store.chain(session)]
-    finally:
-        await store.close()
-    fault = verify_chain(chain, head)
-    if fault is not None:
-        typer.echo(f"Entry {fault.seq} is bad: {fault.what}.", err=True)
-        return 1
-    typer.echo(f"The record is whole: {len(chain)} entries, head {head[1][:12]}.")
-    return 0
-
-
-@audit_cli.command("export")
-def audit_export() -> None:
-    """Print the record, one entry a line, as JSON."""
-    _run(_export(_settings()))
-
-
-async def _export(settings: Settings) -> int:
-    store = Store(settings.database_url)
-    try:
-        async with store.read() as session:
-            async for link in audit_store.chain(session):
-                typer.echo(link.model_dump_json())
-    finally:
-        await store.close()
-    return 0
-
-
 @events_cli.command("list")
 def events_list(
     *,
@@ -266,7 +196,7 @@ def events_list(
     if dead and waiting:
         raise typer.BadParameter("--dead or --waiting, not both")
     which: Which = "dead" if dead else "waiting" if waiting else "all"
-    _run(_list_events(_settings(), which, limit, as_json=as_json))
+    run(_list_events(read_settings(), which, limit, as_json=as_json))
 
 
 async def _list_events(settings: Settings, which: Which, limit: int, *, as_json: bool) -> int:
@@ -293,14 +223,15 @@ def events_resend(
     """Send one event again, or all that were given up. A bot that runs does the sending."""
     if (event_id is None) != dead:
         raise typer.BadParameter("name one event, or say --dead for all that were given up")
-    _run(_resend_events(_settings(), event_id, sink))
+    run(_resend_events(read_settings(), event_id, sink))
 
 
 async def _resend_events(settings: Settings, event_id: str | None, sink: str | None) -> int:
     store = Store(settings.database_url)
     try:
+        now = await now_at(store)
         async with store.write() as session:
-            done = await resend(session, event_id=event_id, sink=sink)
+            done = await resend(session, now, event_id=event_id, sink=sink)
     finally:
         await store.close()
     typer.echo(done.problem or event_lines.resent(done.count), err=done.problem is not None)
@@ -310,9 +241,9 @@ async def _resend_events(settings: Settings, event_id: str | None, sink: str | N
 @cli.command()
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check each connection and permission, and say how to mend what is missing."""
-    settings = _settings()
+    settings = read_settings()
     logs.set_up(settings)
-    _run(_doctor(settings, as_json=as_json))
+    run(_doctor(settings, as_json=as_json))
 
 
 async def _doctor(settings: Settings, *, as_json: bool) -> int:

@@ -7,20 +7,20 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import web
 
-from bot import doctor
+from bot import doctor, doctor_record
 from bot.domain.catalog import Catalog
 from bot.engine import catalogs
 from bot.engine.events import EventPost
-from bot.engine.faults import fault_id
+from bot.engine.evidence import EvidenceDesk
+from bot.engine.faults import kept_up
 from bot.engine.health import ProcessHealth
 from bot.engine.host_view import HostViews
 from bot.engine.inbox import Inbox
@@ -30,18 +30,22 @@ from bot.engine.reconciler import Reconciler, start_alone
 from bot.engine.schedule import housekeeping
 from bot.engine.world import Limits, Wake, World
 from bot.errors import PermanentError, TemporaryError
-from bot.ports import Chat, Clock, Cluster, EventSink, Finding, Namespaces, SourceHost
-from bot.ports import Metrics as Measuring
-from bot.ports_smoke import HttpChecks, Jobs
+from bot.outside import Outside as Outside  # noqa: PLC0414 - whoever wraps it finds it here
+from bot.outside import Wrap as Wrap  # noqa: PLC0414 - likewise
+from bot.ports import Clock, Finding
+from bot.record_keeping import keeping_of
 from bot.settings import Settings, revealed, secret_named
-from bot.store import checkup, webhooks
+from bot.store import checkup
 from bot.store.migrate import migrate
 from bot.store.session import Store
 from bot.store.wakeups import Wakeups
 from commands._router import Router
 from integrations import catalog_file, evidence
+from integrations.calendars import ICalendars
 from integrations.clock import ServerClock, SystemClock
-from integrations.events import HttpSinks
+from integrations.events import Sinks
+from integrations.evidence.taking.client import submit
+from integrations.evidence.taking.receiver import EvidenceReceiver
 from integrations.github import Credentials, GitHubHost, webhook_route
 from integrations.http import build_http, listen
 from integrations.kubernetes import KubernetesCluster
@@ -58,24 +62,6 @@ TURN_SECONDS = 5.0
 
 CLOCK_SECONDS = 10.0
 """How often the database server's time is measured."""
-
-
-@dataclass(frozen=True)
-class Outside:
-    """The outside systems, behind their ports. Tests wrap them to break them."""
-
-    chat: Chat
-    source: SourceHost
-    cluster: Cluster
-    events: EventSink
-    namespaces: Namespaces
-    jobs: Jobs
-    checks: HttpChecks
-    measuring: Measuring | None = None
-    """None where no Prometheus is set."""
-
-
-Wrap = Callable[[Outside], Outside]
 
 
 class App:
@@ -113,6 +99,8 @@ class App:
         self.host_views = HostViews(self.world)
         self.health = ProcessHealth(self.world, lambda: self.github.remaining)
         self.scheduler = Scheduler()
+        desk = EvidenceDesk(self.world, secret_named)
+        self.evidence = EvidenceReceiver(desk, lambda: self.catalog.evidence, seconds=io_seconds)
         self._receiver = self._slack_receiver()
         self.socket = self._slack_socket()
         self._at_rest()
@@ -124,15 +112,19 @@ class App:
             cluster=self.outside.cluster,
             namespaces=self.outside.namespaces,
             source=self.outside.source,
+            autoscalers=self.outside.autoscalers,
+            logs=self.outside.logs,
             jobs=self.outside.jobs,
             checks=self.outside.checks,
             chat=self.outside.chat,
+            calendars=self.outside.calendars,
             catalog=lambda: self.catalog,
             owner=self._owner,
             limits=limits,
             metrics=self.metrics,
             measuring=self.outside.measuring,
             hears_github=self.settings.github_webhook_secret is not None,
+            raw_kept=timedelta(days=self.settings.evidence_raw_days),
             commands=self._wake("commands"),
             work=self._wake("work"),
             mail=self._wake("mail"),
@@ -144,6 +136,7 @@ class App:
         self._loops: list[asyncio.Task[None]] = []
         self._sockets: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        self._behind = False
         self.url = ""
 
     def _adapters(self, seconds: float) -> Outside:
@@ -159,7 +152,7 @@ class App:
         self.kubernetes = KubernetesCluster(
             settings.kubeconfig, self.clock, seconds=seconds, told=metrics.calls("kubernetes")
         )
-        self.sinks = HttpSinks(secret_named, seconds=seconds)
+        self.sinks = Sinks(secret_named, seconds=seconds)
         self.prometheus = _prometheus(settings, seconds, metrics)
         return Outside(
             self.slack,
@@ -167,8 +160,15 @@ class App:
             self.kubernetes,
             self.sinks,
             self.kubernetes.namespaces,
+            self.kubernetes.surroundings,
+            self.kubernetes.logs,
             self.kubernetes.jobs,
             PreviewChecks(seconds=seconds, told=metrics.calls("previews")),
+            ICalendars(
+                settings.release_bot_catalog.parent,
+                seconds=seconds,
+                told=metrics.calls("calendars"),
+            ),
             self.prometheus,
         )
 
@@ -192,7 +192,7 @@ class App:
             token=revealed(self.settings.slack_bot_token) or "unset",
             team=self.catalog.slack.team,
             base_url=self.settings.slack_api_url,
-            commands=(self.settings.slack_command, self.settings.slack_env_command),
+            commands=self.settings.commands,
         )
 
     def _slack_socket(self) -> SlackSocket | None:
@@ -205,7 +205,7 @@ class App:
 
     def routes(self) -> list[web.RouteDef]:
         """Routes of the receivers that are configured; without a secret there is no route."""
-        found = []
+        found = [self.evidence.route()]
         if self._receiver is not None and self.settings.slack_signing_secret is not None:
             found.append(self._receiver.route())
         secret = revealed(self.settings.github_webhook_secret)
@@ -220,17 +220,21 @@ class App:
             await self._server_clock.refresh()
         if self.store.is_sqlite:
             await start_alone(self.world)
+        good = await catalogs.good_one(self.world, self.catalog)
+        self._behind, self.catalog = good != self.catalog, good
         await catalogs.take_over(self.world, self.catalog)
 
     async def start(self, *, loops: bool = True) -> None:
         """Prepare, listen, and run the loops. Whatever is out of reach outside is waited for."""
+        # A record that its operator believes to be signed must not go on unsigned: KeyFault.
+        keeping = keeping_of(self.settings)
         await self.prepare()
         http = build_http(self.health, self.routes())
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
         if loops:
             speaking = (self.outbox.run, self.events.run, self.host_views.run)
             turning = (self.inbox.run, self.reconciler.run, *speaking)
-            self._loops = self._run(*(_kept_up(loop) for loop in turning))
+            self._loops = self._run(*(kept_up(loop) for loop in turning))
             self.health.watch(self._loops)
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
@@ -238,7 +242,7 @@ class App:
             if self._wakeups is not None:
                 self._run(self._wakeups.run(self._rung))
             self.kubernetes.report_changes(self.reconciler.changed)
-            self.scheduler.start(housekeeping(self.world))
+            self.scheduler.start(housekeeping(self.world, keeping))
         if self.socket is not None:
             self._sockets = self._run(self.socket.run())
         log.info("listening", url=self.url, slack=self._receiver is not None)
@@ -270,16 +274,21 @@ class App:
 
         async def changed() -> None:
             try:
-                loaded = catalog_file.parse_catalog(catalog_file.read_text(path), path.name)
+                good = await catalogs.settled(self.world, lambda: load_catalog(path).catalog)
             except catalog_file.CatalogError as error:
                 log.error("catalog_refused", problems=str(error))
                 await catalogs.refused(self.world, str(error))
                 return
-            self.catalog = loaded.catalog
-            changes = await catalogs.take_over(self.world, loaded.catalog)
-            log.info("catalog_loaded", fingerprint=loaded.fingerprint[:12], changes=len(changes))
+            self.catalog = good
+            changes = await catalogs.take_over(self.world, good)
+            log.info("catalog_loaded", fingerprint=good.fingerprint()[:12], changes=len(changes))
 
-        self._run(catalog_file.watch(path, changed))
+        async def follow() -> None:
+            if self._behind:
+                await changed()
+            await catalog_file.watch(path, changed)
+
+        self._run(follow())
 
     async def stop(self) -> None:
         """Stop taking requests, finish the effects under way, give the leases back."""
@@ -310,7 +319,7 @@ class App:
         """Close every connection, and nothing more: what a crash leaves is left."""
         if self.prometheus is not None:
             await self.prometheus.close()
-        closing = (self.slack, self.kubernetes, self.github, self.sinks)
+        closing = (self.slack, self.kubernetes, self.github, self.sinks, self.evidence)
         await asyncio.gather(*(outside.close() for outside in closing))
         await self.store.close()
 
@@ -319,32 +328,27 @@ class App:
         catalog, settings = self.catalog, self.settings
         app_token = revealed(settings.slack_app_token)
         everywhere = catalog.ephemeral.contexts if catalog.ephemeral else ()
-        code = (doctor.repositories(catalog), doctor.passing(catalog))
+        code = (doctor.repositories(catalog), doctor.passing(catalog), doctor.numbers(catalog))
+        targets, with_logs = doctor.targets(catalog), doctor.with_logs(catalog)
         looks: dict[str, doctor.Look] = {
             "GitHub": lambda: self.github.check(*code),
-            "Kubernetes": lambda: self.kubernetes.check(doctor.targets(catalog), everywhere),
+            "Kubernetes": lambda: self.kubernetes.check(targets, everywhere, with_logs),
             "Database": lambda: checkup.examine(self.store),
             "Sinks": lambda: self.sinks.examine(catalog.events.sinks),
+            "Record": lambda: doctor_record.examine(self.store, settings, self.clock.now()),
+            "Evidence": lambda: self.evidence.examine(catalog, secret_named),
         }
         if settings.slack_bot_token is not None:
+            topic = catalog.slack.topic
             places = (doctor.channels(catalog), doctor.usergroups(catalog))
-            looks = {"Slack": lambda: self.slack.check(*places, app_token), **looks}
+            looks = {"Slack": lambda: self.slack.check(*places, app_token, topic=topic), **looks}
         if not _credentials(settings).given:
             del looks["GitHub"]
         if self.prometheus is not None:
             found, now = self.prometheus, self.clock.now()
             looks["Prometheus"] = lambda: measuring.examine(found, doctor.selectors(catalog), now)
-        return await doctor.examine(settings, looks, await self._arrivals(), self.clock.now())
-
-    async def _arrivals(self) -> dict[str, datetime]:
-        """When the last webhook of each repository came; nothing where the store can't tell."""
-        if not checkup.is_there(self.store):
-            return {}
-        try:
-            async with self.store.read() as session:
-                return await webhooks.arrivals(session)
-        except TemporaryError:
-            return {}
+        arrived = await doctor.arrivals(self.store)
+        return await doctor.examine(settings, looks, arrived, self.clock.now())
 
 
 def load_catalog(path: Path) -> catalog_file.Loaded:
@@ -355,19 +359,15 @@ def load_catalog(path: Path) -> catalog_file.Loaded:
 host_time = SystemClock().now
 """The host's time, for what runs beside the app: the demo's simulated systems."""
 
+
+async def now_at(store: Store) -> datetime:
+    """Give the time as a bot on this database has it, for commands that work without one."""
+    return host_time() if store.is_sqlite else await store.server_time()
+
+
 CatalogError = catalog_file.CatalogError
 catalog_schema, read_mapping = catalog_file.json_schema, catalog_file.read_mapping
-LARGEST_REPORT, read_report = evidence.LARGEST, evidence.read
-
-
-async def _kept_up(loop: Callable[[], Awaitable[None]]) -> None:
-    """Run a loop to its end; a bug in it is logged with an id, and it goes on a second later."""
-    while True:
-        try:
-            return await loop()
-        except Exception:
-            log.exception("loop_failed", loop=loop.__qualname__, error_id=fault_id())
-            await asyncio.sleep(1.0)
+LARGEST_REPORT, read_report, submit_report = evidence.LARGEST, evidence.read, submit
 
 
 def _chat(

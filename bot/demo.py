@@ -14,16 +14,18 @@ from pathlib import Path
 import aiohttp
 
 from bot.app import App, host_time, load_catalog
+from bot.demo_evidence import hand_in, issued_by
 from bot.demo_world import CHANNEL, PEOPLE, seed, seed_metrics
 from bot.domain.catalog import Catalog
 from bot.domain.environments import Reports
 from bot.domain.indicators import Doubt
 from bot.domain.releases import Release
-from bot.domain.sinks import Events, Sink
+from bot.domain.sinks import Events, HttpSink
 from bot.engine.world import Limits
 from bot.settings import Settings
 from bot.store import ledger, releases
 from integrations.simulated.github import SimulatedGitHub
+from integrations.simulated.issuer import SimulatedIssuer
 from integrations.simulated.kubernetes import SimulatedKubernetes
 from integrations.simulated.prometheus import SimulatedPrometheus
 from integrations.simulated.sharing import pods_of
@@ -53,6 +55,7 @@ bot is real.
 Try:  /release trading-decision v2.1.0 prod      then  /as ben  and press 1
       /release position-sizing v1.10.0 prod      (refused: it says what to release first)
       /release order-management v2.0.0 prod           (its metrics take it back)
+      /scan trading-decision v2.1.0                   what scanners say of it
       /env report              /env list              environments that everybody forgot
       /release status          /release help          ?  for the terminal's own words
       /quit to leave"""
@@ -109,6 +112,7 @@ class Stage:
     kubernetes: SimulatedKubernetes
     prometheus: SimulatedPrometheus
     sink: SimulatedSink
+    issuer: SimulatedIssuer
     app: App
 
     @classmethod
@@ -121,9 +125,10 @@ class Stage:
             host_time, asyncio.sleep, lambda *place: pods_of(kubernetes.cluster, *place), scrape=1.0
         )
         sink = SimulatedSink(host_time, asyncio.sleep, key="demo")
-        for system in (slack, github, kubernetes, prometheus, sink):
+        issuer = SimulatedIssuer(host_time, asyncio.sleep)
+        for system in (slack, github, kubernetes, prometheus, sink, issuer):
             await system.start()
-        catalog = _told_to(sink, short(load_catalog(EXAMPLE).catalog))
+        catalog = issued_by(issuer, _told_to(sink, short(load_catalog(EXAMPLE).catalog)))
         versions = seed(catalog, slack, github, kubernetes)
         seed_metrics(catalog, prometheus)
         settings = _settings(slack, github, prometheus, data).model_copy(
@@ -134,21 +139,22 @@ class Stage:
         slack.app.url = f"{app.url}/slack/events"
         github.hooks.url, github.hooks.secret = f"{app.url}/github/webhooks", "demo"
         await _seed_ledger(app, versions, host_time())
-        return cls(slack, github, kubernetes, prometheus, sink, app)
+        await hand_in(app.url, issuer, github)
+        return cls(slack, github, kubernetes, prometheus, sink, issuer, app)
 
     async def take_down(self) -> None:
         """Stop the bot, then the simulated systems."""
         await self.app.stop()
         await self.slack.app.close()
-        systems = (self.slack, self.github, self.kubernetes, self.prometheus, self.sink)
-        for system in systems:
+        behind = (self.kubernetes, self.prometheus, self.sink, self.issuer)
+        for system in (self.slack, self.github, *behind):
             await system.stop()
 
 
 def _told_to(sink: SimulatedSink, catalog: Catalog) -> Catalog:
     """Name the simulated platform as the one that is told of deployments."""
     os.environ[KEY] = sink.key
-    sinks = {"platform": Sink(url=f"{sink.url}/deployments", secret=KEY)}
+    sinks = {"platform": HttpSink(url=f"{sink.url}/deployments", secret=KEY)}
     return catalog.model_copy(update={"events": Events(sinks=sinks)})
 
 
@@ -272,6 +278,14 @@ class Play:
             await asyncio.sleep(0.1)
         raise PlayError(f"no card said {words!r} within 30 s")
 
+    async def _told(self, words: str) -> None:
+        """Wait until something was shown to one person alone."""
+        for _ in range(100):
+            if any(words in m.rendered() for m in self._stage.slack.space.ephemerals):
+                return
+            await asyncio.sleep(0.1)
+        raise PlayError(f"nobody was told {words!r} within 10 s")
+
     def _expect(self, holds: bool, what: str) -> None:  # noqa: FBT001 - an assertion
         if not holds:
             raise PlayError(what)
@@ -285,7 +299,11 @@ class Play:
         self._expect(release.state.value == state, f"{release.id} is {release.state}, not {state}")
 
     async def _release_and_roll_back(self) -> None:
-        self._scene("1. A release: plan, gates, a second person's yes, step by step to 100 %.")
+        self._scene(
+            "1. A release: its proofs, plan, gates, a second person's yes, step by step to 100 %."
+        )
+        await self._says("ana", "/scan trading-decision v2.1.0")
+        await self._told("Security score 0.98")
         await self._says("ana", "/release trading-decision v2.1.0 prod")
         asked = await self._card("trading-decision 2.0.5 → 2.1.0", button="Approve")
         await self._clicks("ben", "Approve", asked)
@@ -330,8 +348,8 @@ class Play:
             await asyncio.sleep(0.1)
         self._expect(len(self._stage.sink.told) == 8, f"heard {self._stage.sink.told}")  # noqa: PLR2004 - likewise
         for got in self._stage.sink.received:
-            said = got.data["deployment"]
-            ending = said.get("status", "")
+            said = got.data.get("deployment") or got.data["scan"]
+            ending = said.get("status") or said.get("overallScore") or ""
             sys.stdout.write(
                 f"    {got.attributes['type']}  {said['serviceName']} {said['version']}  {ending}\n"
             )

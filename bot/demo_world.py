@@ -134,14 +134,15 @@ def _seed_target(
 ) -> None:
     entry = catalog.services[service]
     old = image_of(entry.image, EARLIER, "0" * 40)
+    cluster, namespace = kubernetes.cluster, catalog.environments[environment].namespace
+    replicas = 4 if service == "trading-decision" else 2
+    traffic = entry.strategy.traffic
+    if traffic == "argo-rollouts":
+        shares = entry.strategy.weights
+        seeding.seed_rollout(cluster, namespace, service, image, replicas=replicas, shares=shares)
+        return
     seeding.seed_blue_green(
-        kubernetes.cluster,
-        catalog.environments[environment].namespace,
-        service,
-        image,
-        other_image=old,
-        replicas=4 if service == "trading-decision" else 2,
-        traffic=entry.strategy.traffic,
+        cluster, namespace, service, image, other_image=old, replicas=replicas, traffic=traffic
     )
 
 
@@ -152,11 +153,12 @@ def _seed_github(
     work = [("ana", "Decide faster"), ("dan", "Guard the limits"), ("dora", "Mend the parser")]
     for service, entry in catalog.services.items():
         older = VERSIONS.get(service, ORDINARY)
+        code = f"{(entry.path or '{service}').format(service=service)}/main.py"
         for version in NEXT.get(service, (older,)):
             commits[service, version] = github.seed_release(
                 entry.repository,
                 entry.tag.format(version=version),
-                commits=work,
+                commits=[(*commit, code) for commit in work],
                 checks=CHECKS,
                 annotated=service == "trading-decision",
             )

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bot.domain.applying import shows_logs
 from bot.domain.catalog import Catalog
 from bot.domain.indicators import filled
 from bot.domain.rules import runs_in
@@ -16,6 +17,8 @@ from bot.domain.targets import Target, target_of
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Checkup, Finding
 from bot.settings import Settings
+from bot.store import checkup, webhooks
+from bot.store.session import Store
 
 SECONDS = 30.0
 """How long one system has for all that is asked of it."""
@@ -155,6 +158,17 @@ def of_webhooks(
     return [_bad("Webhooks", said, remedy)]
 
 
+async def arrivals(store: Store) -> dict[str, datetime]:
+    """When the last webhook of each repository came; nothing where the store can't tell."""
+    if not checkup.is_there(store):
+        return {}
+    try:
+        async with store.read() as session:
+            return await webhooks.arrivals(session)
+    except TemporaryError:
+        return {}
+
+
 def targets(catalog: Catalog) -> list[Target]:
     """List every service in every environment that it runs in."""
     return [
@@ -165,10 +179,21 @@ def targets(catalog: Catalog) -> list[Target]:
     ]
 
 
+def with_logs(catalog: Catalog) -> list[Target]:
+    """List those of which a policy lets people ask for the last lines of a pod."""
+    return [
+        target
+        for target in targets(catalog)
+        if shows_logs(catalog, target.service, target.environment)
+    ]
+
+
 def channels(catalog: Catalog) -> tuple[str, ...]:
     """List the channels that the bot speaks in by itself."""
-    stale = catalog.reports.stale
-    return tuple(dict.fromkeys((*catalog.slack.channels, *([stale.channel] if stale else []))))
+    stale, audit = catalog.reports.stale, catalog.audit
+    own = [stale.channel if stale else None, audit.checkpoints if audit else None]
+    named = (*catalog.slack.channels, *(channel for channel in own if channel))
+    return tuple(dict.fromkeys(named))
 
 
 def usergroups(catalog: Catalog) -> tuple[str, ...]:
@@ -192,6 +217,15 @@ def repositories(catalog: Catalog) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(files)) for name, files in found.items()}
 
 
+def numbers(catalog: Catalog) -> dict[str, frozenset[str]]:
+    """List what the catalogue takes for the number of each repository that sends evidence."""
+    found: dict[str, set[str]] = {}
+    for service in catalog.services.values():
+        if service.evidence.repository_id is not None:
+            found.setdefault(service.repository, set()).add(service.evidence.repository_id)
+    return {name: frozenset(numbers) for name, numbers in found.items()}
+
+
 def selectors(catalog: Catalog) -> list[tuple[str, tuple[str, ...]]]:
     """List what the services' metrics are counted by, for both slots, where they run."""
     return [
@@ -204,7 +238,8 @@ def selectors(catalog: Catalog) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _for_each_slot(selector: str, service: str, namespace: str) -> tuple[str, ...]:
-    slots = ("blue", "green")
+    # While no update is under way a Rollout has no canary to count.
+    slots = ("blue",) if "{role}" in selector else ("blue", "green")
     return tuple(filled(selector, service=service, namespace=namespace, slot=s) for s in slots)
 
 

@@ -1,9 +1,8 @@
 """What the bot needs of the outside, as Protocols; and the one thing that it offers inward.
 
 Outward: `SourceHost`, `Cluster`, `Namespaces`, `Metrics`, `Chat`, `EventSink`, `Clock`. Inward:
-`Intake`, which `app` hands to the receivers. Adapters live in `integrations` and translate
-errors by meaning into `bot.errors`: TemporaryError (wait), PermanentError and its kinds (don't).
-All moments are aware and in UTC.
+`Intake`, which `app` hands to receivers. Errors come translated by meaning: TemporaryError (wait),
+PermanentError and its kinds (don't). All moments are aware and in UTC.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -12,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from bot.domain.behind import Tags
 from bot.domain.catalog import Slot
+from bot.domain.commits import Commits
 from bot.domain.counters import Sample, Series
 from bot.domain.events import PlatformEvent
 from bot.domain.facts import CheckRun, ClusterFact, Diff, Scan, SlotFact, Tag, TrafficFact
@@ -24,11 +24,11 @@ from bot.domain.hosting import (
     DeploymentStatus,
 )
 from bot.domain.namespaces import Branches, Namespace, Workload
-from bot.domain.packages import PackageChange
 from bot.domain.runs import Run, TestCounts
 from bot.domain.sinks import Sink
 from bot.domain.targets import Target
 from bot.domain.value import Value
+from bot.ports_evidence import Watching
 
 
 class Clock(Protocol):
@@ -41,7 +41,7 @@ class Clock(Protocol):
         """Give the moment for leases and limits, which are never virtual."""
 
 
-class SourceHost(Protocol):
+class SourceHost(Watching, Protocol):
     """The code's home: tags, checks, scans, workflows, and what it shows of a release."""
 
     async def tag(self, repository: str, name: str) -> Tag | None:
@@ -59,10 +59,14 @@ class SourceHost(Protocol):
     async def diff(self, repository: str, base: str, head: str) -> Diff:
         """Compare two commits or tags."""
 
-    async def packages(
-        self, repository: str, base: str, head: str
-    ) -> tuple[PackageChange, ...] | None:
-        """Compare the packages that two commits depend on; None where that can't be read."""
+    async def commits(self, repository: str, base: str, head: str, most: int) -> Commits:
+        """List the commits that head has and base lacks, oldest first, at most so many.
+
+        Takes whole shas: what is told of them never changes.
+        """
+
+    async def files(self, repository: str, commit: str) -> tuple[str, ...] | None:
+        """List the paths that a commit touches, old names too; None: more than the host tells."""
 
     async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
         """List the newest check run of each name on the commit, and commit statuses alike."""
@@ -171,12 +175,22 @@ class Cluster(Protocol):
         fence: int,
         release: str,
     ) -> None:
-        """Set all weights of a step in one patch (or the selector, which takes 0 and 100 only)."""
+        """Set all weights of a step in one patch (or the selector, which takes 0 and 100 only).
+
+        A Rollout takes two: the mark first, then its status under that mark.
+        """
+
+    async def rest(self, target: Target, seen: TrafficFact, *, fence: int, release: str) -> None:
+        """Do what `seen.rest` says is needed, once all traffic is where it stays.
+
+        A Rollout is promoted to its end, or its template set back to what serves. Nothing where
+        something else moves the traffic.
+        """
 
     async def point_preview(
         self, target: Target, seen: TrafficFact, slot: Slot, *, fence: int, release: str
     ) -> None:
-        """Point the preview Service at the slot; nothing where the target has no preview."""
+        """Point the preview Service at the slot; nothing where there is none that is the bot's."""
 
 
 class Namespaces(Protocol):
@@ -278,6 +292,12 @@ class Chat(Protocol):
     async def attached(self, channel: str, thread: str, name: str, since: datetime) -> bool:
         """Look whether a thread has a file of that name, in what was said since then."""
 
+    async def topic(self, channel: str) -> str:
+        """Read a channel's topic."""
+
+    async def set_topic(self, channel: str, text: str) -> None:
+        """Replace a channel's topic; 250 characters at the most."""
+
     async def members(self, usergroup: str) -> tuple[tuple[str, ...], datetime]:
         """List a user group's members and say when they were read (cached for a minute).
 
@@ -292,11 +312,12 @@ class Chat(Protocol):
 class EventSink(Protocol):
     """Whoever is told of deployments. The catalogue says where; nothing else is ever told."""
 
-    async def send(self, sink: Sink, event: PlatformEvent) -> None:
-        """Hand an event over, signed. The event's id makes a repeat known as one.
+    async def send(self, sink: Sink, event: PlatformEvent, key: str) -> None:
+        """Hand an event over. The event's id makes a repeat known as one.
 
-        Raises TemporaryError where a repeat may go better, PermanentError where the sink refused
-        it for good. A redirect is not followed: it is a TemporaryError that says so.
+        `key`: the service, whose events a sink with several lines keeps in one. Raises
+        TemporaryError where a repeat may go better, PermanentError where the sink refused it for
+        good. A redirect is not followed: it is a TemporaryError that says so.
         """
 
 
@@ -313,7 +334,7 @@ class Invocation(Value):
     user: str
     channel: str
     team: str
-    command: Literal["release", "env"] = "release"
+    command: Literal["release", "env", "scan"] = "release"
     """Which slash command it was; other words begin with a verb all the same."""
     words: str = ""
     thread: str | None = None

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     slack_api_url: str = "https://slack.com/api/"
     slack_command: str = Field(default="/release", pattern=r"^/\S+$")
     slack_env_command: str = Field(default="/env", pattern=r"^/\S+$")
+    slack_scan_command: str = Field(default="/scan", pattern=r"^/\S+$")
     github_token: SecretStr | None = None
     github_app_id: str | None = None
     github_app_private_key: SecretStr | None = None
@@ -49,10 +50,23 @@ class Settings(BaseSettings):
     prometheus_token: SecretStr | None = None
     database_url: str = DEFAULT_DATABASE
     release_bot_catalog: Path = Path("catalog.yaml")
+    audit_signing_key: SecretStr | None = None
+    audit_checkpoint_entries: int = Field(default=1000, ge=1)
+    audit_checkpoint_file: Path | None = None
+    evidence_raw_days: int = Field(default=90, ge=1, le=36500)
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "text"] = "auto"
+
+    @property
+    def commands(self) -> dict[str, Literal["release", "env", "scan"]]:
+        """Slash commands by the names that they have here."""
+        return {
+            self.slack_command: "release",
+            self.slack_env_command: "env",
+            self.slack_scan_command: "scan",
+        }
 
     @classmethod
     def settings_customise_sources(

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from bot.domain.applying import shows_logs
 from bot.domain.checklists import numbers
 from bot.domain.reasons import Reason
 from bot.domain.requests import (
@@ -9,6 +10,7 @@ from bot.domain.requests import (
     DecisionRequest,
     DetailsRequest,
     EnvironmentRequest,
+    HaltRequest,
 )
 from bot.engine.inbox import Answer
 from bot.errors import UserError
@@ -17,18 +19,20 @@ from commands._context import Context
 from commands._grammar import is_release_id
 
 _KINDS = get_args(DecisionRequest.model_fields["kind"].annotation)
-Clicked = ChecklistRequest | DecisionRequest | DetailsRequest | EnvironmentRequest
+Clicked = ChecklistRequest | DecisionRequest | DetailsRequest | EnvironmentRequest | HaltRequest
 
 
 def parse_click(action: str, value: str, comment: str | None = None) -> Clicked:
     """Read a click. The value is the release's id, for approve and reject with the digest.
 
     `comment`: what was written in a form.
-    For a button about an environment it is the environment's name.
+    For a button about an environment it is the environment's name; `all` means each one.
     """
     if action.startswith("env:"):
         return _environment(action.removeprefix("env:"), value)
     kind = action.removeprefix("release:")
+    if kind == "unhalt":
+        return HaltRequest(environment=None if value == "all" else value, off=True)
     release_id, _, digest = value.partition(":")
     if not is_release_id(release_id):
         raise UserError("That button names no release.", Reason.NOT_UNDERSTOOD)
@@ -73,8 +77,13 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         wish = ctx.environments
         extends = request.kind == "extend"
         return await (wish.extend(request.name, None) if extends else wish.keep(request.name))
+    if isinstance(request, HaltRequest):
+        return await ctx.halting.let_go(request.environment)
     if isinstance(request, DetailsRequest):
-        return answers.details(*await ctx.queries.details(request.release_id), ctx.now)
+        seen = await ctx.queries.details(request.release_id)
+        logs = shows_logs(ctx.catalog, seen[0].service, seen[0].environment)
+        shown = answers.details(*seen, ctx.now, logs=logs)
+        return ctx.decisions.saw_plan(shown, request.release_id, digest=seen[0].digest)
     if isinstance(request, ChecklistRequest):
         return await ctx.decisions.tick(
             request.release_id, request.digest, request.shown, request.chosen
@@ -92,5 +101,6 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         "rollback": ctx.stops.roll_back,
         "mended": ctx.stops.mended,
         "repaired": ctx.stops.repaired,
+        "wait": ctx.stops.wait,
     }
     return await stops[request.kind](request.release_id)

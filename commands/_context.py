@@ -9,7 +9,10 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
+from bot.engine.halting import Halting
 from bot.engine.lending import Lending
+from bot.engine.locking import Locking
+from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -25,7 +28,10 @@ class Context:
     decisions: Decisions
     lending: Lending
     stops: Stops
+    locking: Locking
+    halting: Halting
     queries: Queries
+    pod_lines: PodLines
     environments: Environments
     surveyor: Surveyor
     now: datetime

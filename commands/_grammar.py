@@ -20,6 +20,17 @@ _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"
 _OPTION = re.compile(r"^[-\u2010-\u2015\u2212]+([A-Za-z][\w-]*)(?:=(.*))?$", re.DOTALL)
 _RELEASE = re.compile(r"^rel-[0-9a-z]{4,8}$")
 
+_TIMES = re.compile(
+    r"\d{4}-\d\d-\d\d|\d{1,2}:\d\d|(\d+[smhdw])+|UTC|[A-Z]\w+/[\w/+-]+|today|tomorrow|"
+    r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*",
+    re.IGNORECASE,
+)
+"""Words of a time, which people write without quotes: `--until Mon 09:00 Europe/London`."""
+
+TIMES = ("until", "from")
+WITH_VALUE = ("strategy", "reason", "comment", "for", *TIMES)
+"""Options that take a value, and those of them that take several words of a time."""
+
 MOST_WORDS = 2000
 """Characters of a command; Slack sends more, and no verb needs them."""
 
@@ -49,7 +60,7 @@ class Words:
         raise UserError(f"{wrong} Say `/release {usage}`.", Reason.NOT_UNDERSTOOD)
 
 
-def take_apart(text: str, with_value: Iterable[str] = ("strategy", "reason", "comment")) -> Words:
+def take_apart(text: str, with_value: Iterable[str] = WITH_VALUE) -> Words:
     """Split a command into words and options, as phones and macs write them too."""
     if len(text) > MOST_WORDS:
         raise UserError(
@@ -79,11 +90,17 @@ def _sort(parts: list[str], with_value: set[str]) -> Words:
     plain: list[str] = []
     options: dict[str, str | None] = {}
     waiting: str | None = None
+    last: str | None = None
     for part in parts:
         found = _OPTION.match(part)
         if waiting is not None and found is None:
-            options[waiting], waiting = part, None
+            options[waiting] = part
+            last, waiting = waiting, None
             continue
+        if last in TIMES and found is None and _TIMES.fullmatch(part):
+            options[last] = f"{options[last]} {part}"
+            continue
+        last = None
         if found is None:
             plain.append(part)
             continue

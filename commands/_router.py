@@ -12,8 +12,11 @@ from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
+from bot.engine.halting import Halting
 from bot.engine.inbox import Answer
 from bot.engine.lending import Lending
+from bot.engine.locking import Locking
+from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
@@ -26,10 +29,7 @@ from commands._context import Context
 from commands._grammar import Words, closest, take_apart
 
 DEFAULT = "release"
-NOT_BUILT = (
-    *("lock", "unlock", "freeze", "unfreeze"),
-    *("halt", "where", "train", "diff"),
-)
+NOT_BUILT = ("train", "diff")
 """Verbs that are planned and refused in words until they are built."""
 
 
@@ -60,8 +60,9 @@ class Router:
             )
             return await handle_click(request, ctx)
         words = take_apart(invocation.words)
-        if invocation.command == "env":
-            words = Words((env.VERB, *words.plain), words.options)
+        if invocation.command != DEFAULT:
+            # A slash command of its own says the verb.
+            words = Words((invocation.command, *words.plain), words.options)
         module, rest = self._verb(words, ctx)
         answer: Answer = await module.handle(module.parse(rest, ctx), ctx)
         return answer
@@ -71,6 +72,7 @@ class Router:
             user=invocation.user,
             channel=invocation.channel,
             thread=invocation.thread,
+            via=invocation.kind,
             by_app=invocation.by_app,
         )
         queries = Queries(self._world)
@@ -80,7 +82,10 @@ class Router:
             decisions=Decisions(self._world, asker, invocation.key, at),
             lending=Lending(self._world, asker, invocation.key, at),
             stops=Stops(self._world, asker, invocation.key, at),
+            locking=Locking(self._world, asker, invocation.key, at),
+            halting=Halting(self._world, asker, invocation.key, at),
             queries=queries,
+            pod_lines=PodLines(self._world, asker, invocation.key, at),
             environments=Environments(
                 self._world, asker, invocation.key, at, self._surveyor, _drawn_at(invocation)
             ),

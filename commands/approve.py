@@ -21,5 +21,7 @@ def parse(words: Words, ctx: Context) -> DecisionRequest:
 async def handle(request: DecisionRequest, ctx: Context) -> Answer:
     """Show the plan where no digest says that it was seen; else record the yes."""
     if request.digest is None:
-        return answers.approve_first(await ctx.queries.release(request.release_id))
+        release = await ctx.queries.release(request.release_id)
+        shown = answers.approve_first(release)
+        return ctx.decisions.saw_plan(shown, release.id, digest=release.digest)
     return await ctx.decisions.approve(request.release_id, request.digest, request.comment)

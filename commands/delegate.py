@@ -35,7 +35,7 @@ def parse(words: Words, ctx: Context) -> DelegateRequest:
     words.need(4, 2000, USAGE)
     to, env = _person(plain[0]), environment(ctx.catalog, plain[1])
     try:
-        until, rest = read_until(plain[2:], ctx.now)
+        until, rest = read_until(plain[2:], ctx.now, ctx.catalog.calendars.zone)
     except ValueError as error:
         raise UserError(f"{error}.", Reason.NOT_UNDERSTOOD) from None
     reason = " ".join(rest).strip() or None

@@ -66,4 +66,4 @@ async def handle(request: ReleaseRequest | PlanRequest, ctx: Context) -> Answer:
 
 def refuse_strategy(kind: StrategyKind, request: ReleaseRequest, ctx: Context) -> None:
     """Refuse a strategy that can't be taken here before anything is stored."""
-    steps_for(kind, ctx.queries.rules(request), "green")
+    steps_for(kind, ctx.queries.rules(request), "blue")

@@ -2,7 +2,7 @@
 
 from bot.domain.requests import StatusRequest
 from bot.engine.inbox import Answer
-from bot.views import answers
+from bot.views import answers, where_lines
 from commands._context import Context
 from commands._grammar import Words, environment, is_release_id, release_id, service
 
@@ -34,8 +34,11 @@ async def handle(request: StatusRequest, ctx: Context) -> Answer:
         return answers.one(release, votes, ctx.now)
     if request.service is not None and request.environment is not None:
         runs, seen, lock, latest = await ctx.queries.place(request.service, request.environment)
+        stops = await ctx.queries.stops_of(request.service, request.environment)
         return answers.place_status(
-            answers.Place(request.service, request.environment, runs, seen, lock), latest, ctx.now
+            answers.Place(request.service, request.environment, runs, seen, lock, stops),
+            latest,
+            ctx.now,
         )
     rows = await ctx.queries.under_way()
     rows = [
@@ -43,4 +46,6 @@ async def handle(request: StatusRequest, ctx: Context) -> Answer:
         for r in rows
         if request.service in (None, r.service) and request.environment in (None, r.environment)
     ]
-    return answers.under_way(rows, ctx.now)
+    named = [request.environment] if request.environment else list(ctx.catalog.environments)
+    places = [await ctx.queries.where(environment) for environment in named]
+    return answers.under_way(rows, ctx.now, where_lines.in_short(places))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -21,6 +21,7 @@ from watchfiles import awatch
 
 from bot.domain.catalog import Catalog, merge_defaults
 from bot.domain.catalog_checks import Problem, check
+from bot.domain.sinks import KIND
 
 log = structlog.get_logger()
 
@@ -197,9 +198,13 @@ def _where(path: Path_) -> str:
 def _explained(error: ValidationError, reader: _Reader) -> list[Located]:
     found = []
     for one in error.errors(include_url=False):
-        path = tuple(one["loc"])
+        full = tuple(one["loc"])
+        path = tuple(part for part in full if not str(part).startswith(KIND))
+        unknown_kind = one["type"] == "union_tag_invalid"
+        path = (*path, "kind") if unknown_kind else path
+        sentence = _unknown_kind(one["ctx"]) if unknown_kind else _sentence(one, full)
         line, column = reader.place(path)
-        found.append(Located(line, column, _where(path) + _sentence(one, path)))
+        found.append(Located(line, column, _where(path) + sentence))
     return list(dict.fromkeys(found))
 
 
@@ -233,6 +238,11 @@ def _sentence(error: Any, path: Path_) -> str:
             return f"{error['msg']} (it is {error['input']!r})"
 
 
+def _unknown_kind(tags: dict[str, str]) -> str:
+    known = tags["expected_tags"].replace(KIND, "")
+    return f"{tags['tag'].removeprefix(KIND)!r} is not one of {known}"
+
+
 def _unknown_key(key: str, parent: Path_) -> str:
     known = _known_keys(parent)
     close = get_close_matches(key, known, n=1, cutoff=0.6)
@@ -261,16 +271,27 @@ def _inner(model: Any, key: str) -> Any:
             return model
         fields = {f.alias or name: f for name, f in model.model_fields.items()}
         return _models_in(fields[key].annotation) if key in fields else None
+    if isinstance(model, dict):
+        # Models of several kinds; the place says which.
+        return model.get(key)
     return model[1] if isinstance(model, tuple) else None
 
 
 def _models_in(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    inner = [_models_in(arg) for arg in getattr(annotation, "__args__", ())]
+    args = getattr(annotation, "__args__", ())
+    tagged = {tag: _models_in(arg) for arg in args for tag in _tags(arg)}
+    if tagged:
+        return tagged
+    inner = [_models_in(arg) for arg in args]
     found = next((m for m in inner if m is not None), None)
     is_mapping = "Mapping" in str(getattr(annotation, "__origin__", ""))
     return ("mapping", found) if is_mapping and found else found
+
+
+def _tags(annotation: Any) -> list[str]:
+    return [str(m.tag) for m in getattr(annotation, "__metadata__", ()) if isinstance(m, Tag)]
 
 
 def json_schema() -> dict[str, Any]:

@@ -99,6 +99,9 @@ def test_the_play_through_tells_the_story_and_its_record_verifies(
     lines = RUN.invoke(cli, ["audit", "export"]).output.splitlines()
     assert json.loads(lines[0])["entry"]["seq"] == 1
     with sqlite3.connect(tmp_path / "release-bot.db") as database:
+        with pytest.raises(sqlite3.IntegrityError, match="the record only grows"):
+            database.execute("DELETE FROM audit WHERE seq = 7")
+        database.execute("DROP TRIGGER audit_no_update")
         database.execute("UPDATE audit SET body = replace(body, 'rel-', 'rel_') WHERE seq = 7")
     bad = RUN.invoke(cli, ["audit", "verify"])
     assert bad.exit_code == 1

@@ -43,7 +43,7 @@ from tests.virtual import VirtualClock
 ANA, BEN, CY, DAN, EVE = "U0ANA", "U0BEN", "U0CY", "U0DAN", "U0EVE"
 NAMES = {ANA: "ana", BEN: "ben", CY: "cy", DAN: "dan", EVE: "eve"}
 CHANNEL = "C0REL"
-Traffic = Literal["service", "gateway", "istio"]
+Traffic = Literal["service", "gateway", "istio", "argo-rollouts"]
 REPO = "quantivista/platform"
 CATALOG = (Path(__file__).parent / "catalog.yaml").read_text()
 
@@ -425,7 +425,7 @@ class Bot:
 
     def _cards(self) -> list[Message]:
         roots = self.world.slack.space.roots(CHANNEL)
-        return [m for m in roots if m.author == "bot" and "· rel-" in m.text]
+        return [m for m in roots if m.author == "bot" and "· rel-" in m.text.split("\n")[0]]
 
     def card(self, release: str | None = None) -> str:
         """The newest card as a person reads it."""
@@ -467,7 +467,7 @@ class Bot:
         return [
             e
             for e in self.world.kubernetes.cluster.effects
-            if e.kind in ("services", "httproutes", "virtualservices")
+            if e.kind in ("services", "httproutes", "virtualservices", "rollouts")
             and not e.name.endswith("-preview")
             and not e.by_hand
         ]

@@ -17,7 +17,9 @@ LOOK_SLOWLY = timedelta(minutes=5)
 """How often what may mend itself is looked at again where no webhook told of it: webhooks get lost,
 and with Socket Mode there are none."""
 
-MAY_MEND = frozenset({Reason.CHECKS_FAILED, Reason.CHECKS_MISSING, Reason.VERSION_UNKNOWN})
+MAY_MEND = frozenset(
+    {Reason.CHECKS_FAILED, Reason.CHECKS_MISSING, Reason.VERSION_UNKNOWN, Reason.LOCK_HELD}
+)
 
 
 class Admission(Value):

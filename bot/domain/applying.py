@@ -5,12 +5,13 @@ Used by `rules_for`, and printed by `release-bot policy explain`.
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from bot.domain.catalog import Catalog
 from bot.domain.indicators import Doubt
 from bot.domain.policies import Approvals, EvidenceRules, Policy, ScanThresholds, Waiver
 from bot.domain.policies import StrategyKind as Kind
+from bot.domain.stops import Window
 from bot.domain.value import Value
 
 DEFAULT = "default"
@@ -42,8 +43,10 @@ class Effective(Value):
     smoke_hosts: tuple[str, ...]
     evidence: EvidenceRules
     waivers: tuple[Waiver, ...]
+    windows: tuple[Window, ...]
     soak: timedelta
     approvals: Approvals
+    logs: Literal["off", "allowed"]
 
 
 def layers(catalog: Catalog, service: str, environment: str) -> tuple[Layer, ...]:
@@ -69,8 +72,10 @@ def applied(catalog: Catalog, service: str, environment: str) -> tuple[Applied, 
         "smoke_hosts": ((), "built in"),
         "evidence": (EvidenceRules(), "built in"),
         "waivers": ((), "built in"),
+        "windows": ((), "built in"),
         "soak": (env.soak, f"{own}.soak" if env.soak else "built in"),
         "approvals": (env.approvals, f"{own}.approvals"),
+        "logs": ("off", "built in"),
     }
     said = wide | dict(_said(catalog, service, environment))
     return tuple(Applied(key=key, value=value, source=by) for key, (value, by) in said.items())
@@ -91,3 +96,10 @@ def effective(catalog: Catalog, service: str, environment: str) -> Effective:
     """Collect what applies to a service in an environment; both must be in the catalogue."""
     found = {one.key: one.value for one in applied(catalog, service, environment)}
     return Effective(**found)
+
+
+def shows_logs(catalog: Catalog, service: str, environment: str) -> bool:
+    """Whether people may ask for lines of a service's pods; not where it is in no catalogue."""
+    if service not in catalog.services or environment not in catalog.environments:
+        return False
+    return effective(catalog, service, environment).logs == "allowed"

@@ -18,14 +18,18 @@ from bot.domain.patterns import ImagePattern, ServicePattern, SlotPattern, TagPa
 from bot.domain.policies import Approvals, Policy, StrategyKind
 from bot.domain.sinks import Events
 from bot.domain.smoke import Smoke
-from bot.domain.value import canonical, digest
+from bot.domain.sources import Evidence, Sources
+from bot.domain.stops import Calendars, Freeze
+from bot.domain.value import canonical, digest, unused
 from bot.domain.versions import Constraint
 
 Slot = Literal["blue", "green"]
-Traffic = Literal["service", "gateway", "istio"]
+Traffic = Literal["service", "gateway", "istio", "argo-rollouts"]
+Owner = Literal["argocd", "flux"]
+"""Controllers that set objects back to what is in git."""
 
-BUILT_STRATEGIES: tuple[StrategyKind, ...] = ("blue-green", "canary")
-"""Strategies that the engine can carry out today."""
+IN_PLACE: tuple[StrategyKind, ...] = ("rolling", "workflow")
+"""Strategies by which the new version takes the old one's place: no second copy is beside it."""
 
 SPECIAL_RIGHTS = ("requester", "owners", "everyone")
 """Words in `rights` that are no roles: who asked, the service's owners, everybody."""
@@ -37,10 +41,14 @@ def other_slot(slot: Slot) -> Slot:
 
 
 class Slack(Entry):
-    """The workspace and the channels in which the bot answers. No channel: in all."""
+    """The workspace and the channels in which the bot answers. No channel: in all.
+
+    `topic`: whether what stands in the way is shown in those channels' topics.
+    """
 
     team: str | None = None
     channels: tuple[str, ...] = ()
+    topic: bool = False
 
 
 class Person(Entry):
@@ -59,12 +67,17 @@ class Group(Entry):
 
 
 class Rights(Entry):
-    """Which roles may do what in an environment. `reject` and `adopt` ask for `approve`."""
+    """Which roles may do what in an environment. `reject` and `adopt` ask for `approve`.
+
+    `lock`: locks and freezes; of `owners` only the locks on their own services.
+    """
 
     release: tuple[str, ...] = ("owners",)
     approve: tuple[str, ...] = ()
     cancel: tuple[str, ...] = ("requester", "owners")
     rollback: tuple[str, ...] = ("owners",)
+    lock: tuple[str, ...] = ("owners", "responders", "release-managers")
+    halt: tuple[str, ...] = ("responders", "release-managers")
 
 
 class Environment(Entry):
@@ -80,6 +93,7 @@ class Environment(Entry):
     approvals: Approvals = Approvals(count=0)
     rights: Rights = Rights()
     policy: str = "default"
+    freezes: tuple[Freeze, ...] = ()
 
 
 class Deploy(Entry):
@@ -119,6 +133,8 @@ class Strategy(Entry):
             raise ValueError(
                 "traffic: service moves all at once; weights need traffic: gateway or istio"
             )
+        if self.traffic == "argo-rollouts" and (self.kind != "canary" or self.idle is not None):
+            raise ValueError("traffic: argo-rollouts needs kind: canary, and knows no idle")
         if self.kind == "canary" and len(self.weights) < 2:  # noqa: PLR2004 - one below, and all
             raise ValueError("a canary needs a weight below 100, such as weights: [10, 50, 100]")
         missing = [weight for weight in self.hold_at if weight not in self.weights]
@@ -137,7 +153,10 @@ class Kubernetes(Entry):
     preview: ServicePattern | None = None
     route: ServicePattern | None = None
     virtual_service: ServicePattern | None = None
+    rollout: ServicePattern | None = None
     slot_label: str = "slot"
+    shared_with: tuple[Owner, ...] = ()
+    """Controllers that own these objects and were told to leave the bot's fields alone."""
 
 
 class Service(Entry):
@@ -148,7 +167,7 @@ class Service(Entry):
     """A policy of its own, which stands above its environment's and its tier's."""
     owners: Group = Group()
     repository: str = Field(pattern=r"^[^/\s]+/[^/\s]+$")
-    path: str | None = None
+    path: ServicePattern | None = None
     tag: TagPattern = "{version}"
     image: ImagePattern
     event_name: str | None = None
@@ -159,7 +178,26 @@ class Service(Entry):
     strategy: Strategy = Strategy()
     kubernetes: Kubernetes = Kubernetes()
     metrics: Watching = Watching()
+    evidence: Sources = Sources()
     timeout: Duration = timedelta(minutes=30)
+
+    @model_validator(mode="after")
+    def _copies(self) -> Self:
+        kind, strategy = self.strategy.kind, self.strategy
+        if kind == "workflow" and self.deploy.workflow is None:
+            raise ValueError("strategy workflow needs deploy: {workflow: FILE}: it does everything")
+        if "{slot}" in self.kubernetes.deployment:
+            return self
+        if kind not in IN_PLACE:
+            raise ValueError(
+                f"kubernetes.deployment {self.kubernetes.deployment} is one copy: {kind} needs "
+                "two, with {slot} in the name; rolling and workflow do with one"
+            )
+        if strategy.traffic != "service":
+            raise ValueError(
+                f"kubernetes.deployment is one copy: traffic: {strategy.traffic} moves between two"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_for_weights(self) -> Self:
@@ -170,7 +208,18 @@ class Service(Entry):
             raise ValueError(
                 "traffic: istio needs kubernetes.virtual_service and kubernetes.slot_service"
             )
+        if traffic == "argo-rollouts" and not (k8s.rollout and self.deploy.kubernetes):
+            raise ValueError(
+                "traffic: argo-rollouts needs kubernetes.rollout, and deploy by set-image"
+            )
+        self.metrics.check_told_apart("{role}" if traffic == "argo-rollouts" else "{slot}")
         return self
+
+
+class Audit(Entry):
+    """Where signed checkpoints of the record are posted: a channel that outlives the database."""
+
+    checkpoints: str | None = None
 
 
 class Catalog(Entry):
@@ -187,8 +236,11 @@ class Catalog(Entry):
     """Tiers that have a policy of their own: it stands above the environment's."""
     services: Mapping[str, Service]
     events: Events = Events()
+    evidence: Evidence = Evidence()
     ephemeral: Ephemeral | None = None
     reports: Reports = Reports()
+    calendars: Calendars = Calendars()
+    audit: Audit | None = Field(default=None, exclude_if=unused)
 
     def environment_named(self, word: str) -> str | None:
         """Resolve an environment's name or alias; None where there is none such."""

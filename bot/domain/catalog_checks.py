@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from bot.domain.applying import effective, layers
-from bot.domain.catalog import BUILT_STRATEGIES, SPECIAL_RIGHTS, Catalog
+from bot.domain.catalog import SPECIAL_RIGHTS, Catalog
 from bot.domain.environments import wrong_names
 from bot.domain.policies import Approvals
 from bot.domain.rules import runs_in
 from bot.domain.smoke import filled_url, host_of, is_allowed
+from bot.domain.stop_checks import wrong_times
 from bot.domain.value import Value
 
 
@@ -32,6 +33,7 @@ def check(catalog: Catalog) -> list[Problem]:
         *(p for name in catalog.services for p in _check_service(catalog, name)),
         *_check_cycles(catalog),
         *_check_passing(catalog),
+        *_check_stops(catalog),
     ]
 
 
@@ -58,9 +60,15 @@ def _check_passing(catalog: Catalog) -> Iterable[Problem]:
         yield Problem(path=path, message=message, severity=severity)
 
 
+def _check_stops(catalog: Catalog) -> Iterable[Problem]:
+    for path, message in wrong_times(catalog):
+        yield Problem(path=path, message=message)
+
+
 def _check_roles(catalog: Catalog, name: str) -> Iterable[Problem]:
     env = catalog.environments[name]
-    lists = {("rights", right): roles for right, roles in env.rights}
+    said = env.rights.model_fields_set
+    lists = {("rights", right): roles for right, roles in env.rights if right in said}
     lists["approvals", "from"] = env.approvals.roles
     yield from _check_needs(catalog, env.approvals, ("environments", name, "approvals"))
     for path, roles in lists.items():
@@ -113,10 +121,6 @@ def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
         yield Problem(path=(*path, "policy"), message=f"there is no policy {service.policy}")
     if service.tier not in catalog.tiers:
         yield Problem(path=(*path, "tier"), message=f"there is no tier {service.tier}")
-    if service.strategy.kind not in BUILT_STRATEGIES:
-        built = " and ".join(BUILT_STRATEGIES)
-        message = f"strategy {service.strategy.kind} isn't built yet; {built} are"
-        yield Problem(path=(*path, "strategy", "kind"), message=message)
     yield from _check_smoke(catalog, name)
     for env in service.environments or ():
         if env not in catalog.environments:
@@ -158,7 +162,8 @@ def _check_smoke(catalog: Catalog, name: str) -> Iterable[Problem]:
     smoke, path = service.smoke, ("services", name, "smoke")
     if smoke is None:
         return
-    if smoke.by_preview and service.kubernetes.preview is None:
+    two = "{slot}" in service.kubernetes.deployment
+    if smoke.by_preview and two and service.kubernetes.preview is None:
         message = "smoke by cronjob or http finds the idle slot by kubernetes.preview: name it"
         yield Problem(path=path, message=message)
     for env, entry in catalog.environments.items():

@@ -126,7 +126,7 @@ def _blank(
         service=release.service,
         version=plan.version,
         previous=plan.previous,
-        new=plan.idle,
+        new=plan.goes_to,
         live=plan.live,
         decided=now,
         moves=moves,

@@ -75,7 +75,8 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _zone(text: str) -> str:
+def a_zone(text: str) -> str:
+    """Give the name of a time zone back. Raises ValueError where there is none such."""
     known = available_timezones()
     if text in known:
         return text
@@ -174,7 +175,7 @@ class StaleReport(_Entry):
 
     at: Annotated[str, AfterValidator(_time)] = "09:00"
     days: Annotated[str, AfterValidator(_days)] = "mon-fri"
-    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    zone: Annotated[str, AfterValidator(a_zone)] = "UTC"
     channel: str
     behind: Behind = Behind()
 

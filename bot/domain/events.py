@@ -2,6 +2,7 @@
 
 Called by `engine.record` in the transaction of the change. Pure: names, nesting and formats are
 the platform's, and what isn't known is null, never 0 or a guess. Nothing here sends anything.
+`scan_events` has the third contract, `cdevents` says the same in CDEvents' words.
 """
 
 from collections.abc import Mapping
@@ -18,13 +19,19 @@ from bot.domain.lifecycle import State
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
+from bot.domain.scores import NO_SCORES, Scores
+from bot.domain.sinks import Contract
 from bot.domain.value import Value
 from bot.domain.versions import Version, VersionError, bare
 
 EventType = Literal["DeploymentStartedEvent", "DeploymentCompletedEvent"]
+ContractType = Literal[
+    "DeploymentStartedEvent", "DeploymentCompletedEvent", "SecurityScanCompletedEvent"
+]
+"""All that the platform's contracts name; the first two are told of releases."""
 Status = Literal["SUCCESS", "FAILED", "ROLLED_BACK", "CANCELLED"]
 
-_NAMESPACE = UUID("6f0f4b0e-6f3c-5d0a-9c1e-0d3a1b6f7c52")
+NAMESPACE = UUID("6f0f4b0e-6f3c-5d0a-9c1e-0d3a1b6f7c52")
 """Event ids are made from it and from what happened to whom: the same happening, the same id."""
 
 _UNHEALTHY = frozenset(
@@ -45,21 +52,34 @@ class PlatformEvent(Value):
 
     id: str
     source: str
-    type: EventType
+    type: str
     subject: str
-    """The service, by its name on the platform."""
+    """The service, by its name on the platform; in CDEvents whatever the event is about."""
     time: datetime
     dataschema: str
+    datacontenttype: str = "application/json"
     data: Mapping[str, Any]
 
+    @property
+    def contract(self) -> Contract:
+        """The family that it belongs to."""
+        return "cdevents" if self.type.startswith("dev.cdevents.") else "platform"
 
-class _Part(Value):
+
+class Part(Value):
     """A part of an event's data. Field names are written as the platform writes them."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
-class _Started(_Part):
+class EventPart(Part):
+    """The whole of an event's data."""
+
+    event_id: str
+    timestamp: str
+
+
+class _Started(Part):
     deployment_id: str
     service_name: str
     version: str
@@ -69,21 +89,19 @@ class _Started(_Part):
     estimated_duration: str | None
 
 
-class _Pipeline(_Part):
+class _Pipeline(Part):
     pipeline_id: str | None
     build_number: int | None
     commit_sha: str | None
     branch: str | None
 
 
-class _StartedEvent(_Part):
-    event_id: str
-    timestamp: str
+class _StartedEvent(EventPart):
     deployment: _Started
     pipeline: _Pipeline
 
 
-class _Completed(_Part):
+class _Completed(Part):
     deployment_id: str
     service_name: str
     version: str
@@ -92,7 +110,7 @@ class _Completed(_Part):
     actual_duration: str
 
 
-class _Results(_Part):
+class _Results(Part):
     tests_executed: int | None
     tests_passed: int | None
     security_score: float | None
@@ -100,35 +118,44 @@ class _Results(_Part):
     health_checks_passed: bool | None
 
 
-class _Rollback(_Part):
+class _Rollback(Part):
     rollback_capable: bool
     previous_version: str | None
 
 
-class _CompletedEvent(_Part):
-    event_id: str
-    timestamp: str
+class _CompletedEvent(EventPart):
     deployment: _Completed
     results: _Results
     rollback: _Rollback
 
 
-def happened(before: Release | None, after: Release) -> EventType | None:
-    """Tell whether a change of a release is one that the platform hears of. `before` None: new.
+def happened(before: Release | None, after: Release) -> tuple[EventType, ...]:
+    """Tell what of a release's change the platform hears. `before` None: the release is new.
 
     A release starts once, whatever it waits for later; one that ends without having started was
     never a deployment.
     """
-    if after.started_at is None:
-        return None
-    if after.ended:
-        ended = before is None or not before.ended
-        return "DeploymentCompletedEvent" if ended else None
-    started = before is None or before.started_at is None
-    return "DeploymentStartedEvent" if started else None
+    kinds: list[EventType] = []
+    if _is_told(after) and not (before and _is_told(before)):
+        kinds.append("DeploymentStartedEvent")
+    if after.started_at is not None and after.ended and not (before and before.ended):
+        kinds.append("DeploymentCompletedEvent")
+    return tuple(kinds)
 
 
-def event_of(kind: EventType, release: Release, catalog: Catalog) -> PlatformEvent:
+def _is_told(release: Release) -> bool:
+    """Whether its start has been told: where a run deploys it, as soon as it is known which."""
+    if release.started_at is None:
+        return False
+    plan, progress = release.plan, release.progress
+    forward = not release.ended and progress.track == "forward"
+    dispatching = plan is not None and progress.step == 0 and plan.steps[0].kind == "dispatch"
+    return not (forward and dispatching) or progress.run_url is not None
+
+
+def event_of(
+    kind: EventType, release: Release, catalog: Catalog, scores: Scores = NO_SCORES
+) -> PlatformEvent:
     """Make the event of that kind. The release must have started, or ended after a start."""
     if release.started_at is None:
         raise ValueError(f"{release.id} never started")
@@ -136,13 +163,13 @@ def event_of(kind: EventType, release: Release, catalog: Catalog) -> PlatformEve
         case "DeploymentStartedEvent":
             return _started(release, release.started_at, catalog)
         case "DeploymentCompletedEvent":
-            return _completed(release, release.started_at, catalog)
+            return _completed(release, release.started_at, catalog, scores)
         case _:
             assert_never(kind)
 
 
 def _started(release: Release, at: datetime, catalog: Catalog) -> PlatformEvent:
-    event_id = _event_id(release, "DeploymentStartedEvent", catalog)
+    event_id = named_id(release, "DeploymentStartedEvent", catalog)
     plan, expected = release.plan, release.expected_seconds
     data = _StartedEvent(
         event_id=event_id,
@@ -150,7 +177,7 @@ def _started(release: Release, at: datetime, catalog: Catalog) -> PlatformEvent:
         deployment=_Started(
             deployment_id=release.id,
             service_name=service_name(catalog, release.service),
-            version=_spelled(release.version, plan),
+            version=spelled(release.version, plan),
             environment=release.environment,
             deployment_type=(plan.strategy if plan else "blue-green").replace("-", "_"),
             triggered_by=triggered_by(catalog, release.asker.user),
@@ -158,16 +185,18 @@ def _started(release: Release, at: datetime, catalog: Catalog) -> PlatformEvent:
         ),
         pipeline=_Pipeline(
             pipeline_id=_run_id(release.progress.run_url),
-            build_number=None,
+            build_number=release.progress.run_number,
             commit_sha=plan.commit if plan else None,
-            branch=None,
+            branch=release.progress.run_branch,
         ),
     )
-    return _enveloped(data, "DeploymentStartedEvent", at, catalog, release.service)
+    return enveloped(data, "DeploymentStartedEvent", at, catalog, release.service)
 
 
-def _completed(release: Release, began: datetime, catalog: Catalog) -> PlatformEvent:
-    event_id = _event_id(release, "DeploymentCompletedEvent", catalog)
+def _completed(
+    release: Release, began: datetime, catalog: Catalog, scores: Scores
+) -> PlatformEvent:
+    event_id = named_id(release, "DeploymentCompletedEvent", catalog)
     at = release.ended_at or began
     previous = release.plan_previous
     data = _CompletedEvent(
@@ -176,7 +205,7 @@ def _completed(release: Release, began: datetime, catalog: Catalog) -> PlatformE
         deployment=_Completed(
             deployment_id=release.id,
             service_name=service_name(catalog, release.service),
-            version=_spelled(release.version, release.plan),
+            version=spelled(release.version, release.plan),
             environment=release.environment,
             status=status_of(release.state),
             actual_duration=clock(at - began),
@@ -184,48 +213,52 @@ def _completed(release: Release, began: datetime, catalog: Catalog) -> PlatformE
         results=_Results(
             tests_executed=release.progress.tests_run,
             tests_passed=release.progress.tests_passed,
-            security_score=None,
-            performance_score=None,
+            security_score=scores.security,
+            performance_score=scores.performance,
             health_checks_passed=_health(release),
         ),
         rollback=_Rollback(
             rollback_capable=_can_go_back(release, at),
-            previous_version=_spelled(previous, release.plan) if previous else None,
+            previous_version=spelled(previous, release.plan) if previous else None,
         ),
     )
-    return _enveloped(data, "DeploymentCompletedEvent", at, catalog, release.service)
+    return enveloped(data, "DeploymentCompletedEvent", at, catalog, release.service)
 
 
-def _enveloped(
-    data: _StartedEvent | _CompletedEvent,
-    kind: EventType,
-    at: datetime,
-    catalog: Catalog,
-    service: str,
+def enveloped(
+    data: EventPart, kind: ContractType, at: datetime, catalog: Catalog, service: str
 ) -> PlatformEvent:
+    """Put an event's data into its envelope."""
     return PlatformEvent(
         id=data.event_id,
-        source=f"/release-bot/{quote(catalog.organization)}",
+        source=source_of(catalog),
         type=kind,
         subject=service_name(catalog, service),
-        time=_to_the_millisecond(at),
+        time=to_the_millisecond(at),
         dataschema=schema_of(kind),
         data=data.model_dump(mode="json", by_alias=True),
     )
 
 
-def schema_of(kind: EventType) -> str:
+def source_of(catalog: Catalog) -> str:
+    """Name who tells it: this bot, of that firm."""
+    return f"/release-bot/{quote(catalog.organization)}"
+
+
+def schema_of(kind: ContractType) -> str:
     """Name the JSON Schema of an event's data; docs/events/ holds it under this `$id`."""
     return f"urn:release-bot:events:{kind}:1"
 
 
-def _event_id(release: Release, kind: EventType, catalog: Catalog) -> str:
+def named_id(release: Release, what: str, catalog: Catalog) -> str:
+    """Give the UUID of something about a release: the same for the same, at any time."""
     # Release ids are short and one database's own, so the moment and the firm are in it too.
     made = release.created_at.astimezone(UTC).isoformat()
-    return str(uuid5(_NAMESPACE, f"{catalog.organization}/{release.id}/{made}/{kind}"))
+    return str(uuid5(NAMESPACE, f"{catalog.organization}/{release.id}/{made}/{what}"))
 
 
-def _to_the_millisecond(moment: datetime) -> datetime:
+def to_the_millisecond(moment: datetime) -> datetime:
+    """Give a moment in UTC as precise as events tell it."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -257,7 +290,7 @@ def triggered_by(catalog: Catalog, user: str) -> str:
     return (person and (person.github or person.name)) or user
 
 
-def _spelled(version: str, plan: Plan | None) -> str:
+def spelled(version: str, plan: Plan | None) -> str:
     """Spell a version as the service's tags do: with the `v` where either version has one."""
     known = (plan.version, plan.previous) if plan else ()
     if not any(other is not None and bare(other) != other for other in known):

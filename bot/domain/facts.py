@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
+from bot.domain.alerts import Alerts
 from bot.domain.catalog import Slot
+from bot.domain.held_back import BadRange, Seen
 from bot.domain.packages import PackageChange
+from bot.domain.sources import Pulled
+from bot.domain.stops import StopFacts
 from bot.domain.submitted import Submitted
+from bot.domain.surroundings import Surroundings
 from bot.domain.value import Value
 
 T = TypeVar("T")
@@ -134,9 +139,13 @@ class TrafficFact(Value):
     fence: int | None = None
     preview: Slot | None = None
     by_hand: Mapping[Slot, str] = {}
-    """For a route: the JSON Patch with which a person gives a slot everything."""
+    """For a route: the JSON Patch with which a person gives a slot everything. For a Rollout: the
+    one that sets the image of the slot again."""
     unfit: tuple[str, ...] = ()
-    """Sentences on routes that lead to a slot in a way in which the bot moves nothing."""
+    """Sentences on what keeps the bot from moving it: routes that lead to a slot in another way,
+    a Rollout whose steps don't fit or which is not at rest."""
+    rest: Literal["needed", "under way"] | None = None
+    """What a Rollout lacks until it rests on the slot that has all the traffic. None: nothing."""
 
     @property
     def live(self) -> Slot | None:
@@ -152,11 +161,17 @@ class ClusterFact(Value):
     traffic: TrafficFact
     missing: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
-    cautions: tuple[str, ...] = ()
+    around: Surroundings = Surroundings()
+    """What else acts on it: autoscalers, budgets, owners."""
 
     def slot(self, slot: Slot) -> SlotFact:
         """Look up one slot."""
         return self.blue if slot == "blue" else self.green
+
+    @property
+    def has_pods(self) -> bool:
+        """Whether any Deployment of it is there."""
+        return self.blue.exists or self.green.exists
 
     @property
     def live(self) -> SlotFact | None:
@@ -229,11 +244,22 @@ class Facts(Value):
     promotion: Known[Promotion] | Unknown | None = None
     ledger: LedgerFact | None = None
     lock: LockFact | None = None
+    held_back: tuple[BadRange, ...] = ()
+    """What rollbacks hold back of the same repository, wherever that was."""
+    seen: Known[tuple[Seen, ...]] | Unknown = Known(value=())
+    """What the commit holds of them; those that share nothing with the service are left out."""
     under_way: str | None = None
     """Id of another release that is under way for this target."""
+    stops: StopFacts = StopFacts()
+    """Locks, freezes and halts that may concern it, and what its calendars say."""
     rates: Mapping[str, Rate] = {}
     """The service's traffic lately, by indicator; what can't be told is left out."""
     packages: tuple[PackageChange, ...] = ()
     """Packages that change since the live commit, as far as that can be read."""
     evidence: Known[tuple[Submitted, ...]] | Unknown | None = None
-    """Reports about exactly this commit, those that stand (`domain.standing`); None: not asked."""
+    """Reports on exactly this commit, those that stand (`domain.superseding`). None: not asked."""
+    alerts: Mapping[Pulled, Known[Alerts] | Unknown] = {}
+    """Alerts of the repository, those that the catalogue asks for (`Sources.alerts`)."""
+    attested: Known[Mapping[str, bool]] | Unknown | None = None
+    """For each image digest in the evidence, whether GitHub lists an attestation of it. The
+    attestation's signature is not verified. None: no digest is known."""

@@ -23,7 +23,7 @@ class _Entry(Value):
 
 
 def _of_a_slot(text: str) -> str:
-    if "{slot}" not in text:
+    if "{slot}" not in text and "{role}" not in text:
         raise ValueError("this must hold {slot}: each slot is counted by itself")
     return _selector(text)
 
@@ -36,7 +36,7 @@ def _selector(text: str) -> str:
 
 SlotSelector = Annotated[str, Field(min_length=1), AfterValidator(_of_a_slot)]
 """A selector of raw counters, such as `requests_total{slot="{slot}"}`. `{service}`,
-`{namespace}` and `{slot}` are filled in."""
+`{namespace}` and `{slot}` are filled in; for a Rollout `{role}`, which is `stable` or `canary`."""
 
 
 class Indicator(_Entry):
@@ -121,6 +121,14 @@ class Watching(_Entry):
             raise ValueError(f"the weights of the indicators add up to {sum(given):g}, not to 1")
         return self
 
+    def check_told_apart(self, hole: str) -> None:
+        """Raise ValueError where an indicator tells the slots apart by another word than `hole`."""
+        wrong = "{slot}" if hole == "{role}" else "{role}"
+        for name, one in self.indicators.items():
+            texts = (one.requests, one.failed or one.good or "")
+            if any(wrong in text for text in texts):
+                raise ValueError(f"metrics.indicators.{name}: write {hole} instead of {wrong}")
+
     @property
     def weights(self) -> Mapping[str, float]:
         """Each indicator's share of the evidence; together 1. Fixed before the release."""
@@ -150,7 +158,13 @@ class Doubt(_Entry):
     then: Literal["rollback", "go-on"] = "rollback"
 
 
-def filled(query: str, *, service: str, namespace: str, slot: str = "") -> str:
+ROLES = ("stable", "canary")
+"""What Argo Rollouts calls the version that serves and the new one."""
+
+
+def filled(
+    query: str, *, service: str, namespace: str, slot: str = "", role: str = ROLES[0]
+) -> str:
     """Fill a query's names in. Braces of its own language stay what they are."""
     named = query.replace("{service}", service).replace("{namespace}", namespace)
-    return named.replace("{slot}", slot) if slot else named
+    return named.replace("{slot}", slot).replace("{role}", role) if slot else named

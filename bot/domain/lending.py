@@ -1,19 +1,14 @@
 """Lent rights: who lends the right to approve to whom, where, and until when. Pure."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from bot.domain.durations import PATTERN, parse_duration
+from bot.domain.until import read_moment
 from bot.domain.value import Value
 
 LONGEST = timedelta(days=7)
 
-EXAMPLES = "until 18:00, until tomorrow 09:00, until 2026-12-24 09:00, for 3d"
-
-_DAY = timedelta(days=1)
-_CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+EXAMPLES = "until 18:00, until tomorrow 09:00, until 2026-12-24 09:00 Europe/London, for 3d"
 
 
 class Delegation(Value):
@@ -26,8 +21,6 @@ class Delegation(Value):
     since: datetime
     until: datetime
     reason: str | None = None
-    salt: str | None = None
-    """Salts the reason's hash in the record."""
     ended_at: datetime | None = None
     """When its lender took it back before its time."""
 
@@ -36,48 +29,23 @@ class Delegation(Value):
         return self.ended_at is None and self.since <= now < self.until
 
 
-def read_until(words: Sequence[str], now: datetime) -> tuple[datetime, tuple[str, ...]]:
+def read_until(words: Sequence[str], now: datetime, zone: str) -> tuple[datetime, tuple[str, ...]]:
     """Read `until 18:00` or `for 3d` at the beginning; also give the words after it.
 
-    Times are UTC. Raises ValueError with one sentence.
+    `zone`: where the words name none. Raises ValueError with one sentence.
     """
-    if len(words) > 1 and words[0].lower() == "for" and re.match(PATTERN, words[1].lower()):
-        return now + min(parse_duration(words[1].lower()), 2 * LONGEST), tuple(words[2:])
-    if len(words) > 1 and words[0].lower() == "until":
-        found = _moment(words[1:], now)
-        if found is not None:
-            moment, used = found
-            rest = words[1 + used :]
-            return moment, tuple(rest[1:] if rest and rest[0].upper() == "UTC" else rest)
-    raise ValueError(f"Say how long: {EXAMPLES} (UTC)")
-
-
-def _moment(words: Sequence[str], now: datetime) -> tuple[datetime, int] | None:
-    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    first = words[0].lower()
-    if re.match(PATTERN, first):
-        return now + min(parse_duration(first), 2 * LONGEST), 1
-    clock = _clock(first)
-    if clock is not None:
-        moment = today + clock
-        return (moment if moment > now else moment + _DAY), 1
-    later = _clock(words[1]) if len(words) > 1 else None
-    if later is None:
-        return None
-    if first in ("today", "tomorrow"):
-        return today + later + (_DAY if first == "tomorrow" else timedelta(0)), 2
-    try:
-        day = datetime.fromisoformat(first).replace(tzinfo=UTC) if _DATE.fullmatch(first) else None
-    except ValueError:
-        return None
-    return (day + later, 2) if day else None
-
-
-def _clock(word: str) -> timedelta | None:
-    found = _CLOCK.fullmatch(word)
-    if found is None or int(found[1]) > 23:  # noqa: PLR2004 - hours of a day
-        return None
-    return timedelta(hours=int(found[1]), minutes=int(found[2]))
+    first = words[0].lower() if words else ""
+    most = {"until": 3, "for": 1}.get(first, 0)
+    # The longest reading counts: `2026-12-24 09:00 Europe/London` before `2026-12-24 09:00`.
+    for size in range(min(most, len(words) - 1), 0, -1):
+        try:
+            return read_moment(" ".join(words[1 : 1 + size]), now, zone), tuple(words[1 + size :])
+        except ValueError as error:
+            # A word behind the time is no zone unless it looks like one; the reason begins there.
+            said, last = str(error), words[size]
+            if not said.startswith('"') and ("time zone" not in said or "/" in last):
+                raise
+    raise ValueError(f"Say how long: {EXAMPLES}")
 
 
 def usable(

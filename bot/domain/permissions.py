@@ -11,7 +11,9 @@ from bot.domain.applying import effective
 from bot.domain.catalog import Catalog
 from bot.domain.value import Value
 
-Right = Literal["release", "approve", "checklist", "cancel", "rollback", "everyone"]
+Right = Literal[
+    "release", "approve", "checklist", "cancel", "rollback", "release or rollback", "everyone"
+]
 
 VERBS: Mapping[str, Right] = {
     "release": "release",
@@ -32,6 +34,7 @@ VERBS: Mapping[str, Right] = {
     "rollback": "rollback",
     "mended": "rollback",
     "repaired": "rollback",
+    "logs": "release or rollback",
 }
 """Verbs and buttons of a release, with the right that each asks for (DESIGN §6). A cancel after
 traffic moved is a rollback, and asks for that right. Who may release or approve ticks boxes."""
@@ -61,6 +64,8 @@ def roles_for(catalog: Catalog, right: Right, environment: str, service: str | N
         case "checklist":
             approve = roles_for(catalog, "approve", environment, service)
             return list(dict.fromkeys((*env.rights.release, *approve)))
+        case "release or rollback":
+            return list(dict.fromkeys((*env.rights.release, *env.rights.rollback)))
         case _:
             return list(getattr(env.rights, right))
 

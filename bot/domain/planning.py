@@ -1,6 +1,6 @@
 """Planning: request, rules and facts in, plan out. Pure; the engine stores what comes out."""
 
-from bot.domain.catalog import Slot
+from bot.domain.catalog import IN_PLACE, Slot
 from bot.domain.facts import Facts, Known
 from bot.domain.plans import Plan
 from bot.domain.requests import ReleaseRequest
@@ -22,12 +22,15 @@ def build_plan(
     goal = former or _tagged(request, rules, facts)
     if goal is None:
         return None
-    if not isinstance(facts.cluster, Known) or facts.cluster.value.traffic.live is None:
+    if not isinstance(facts.cluster, Known):
         return None
-    live = facts.cluster.value.traffic.live
-    running = facts.cluster.value.slot(live)
-    kind = request.strategy or rules.strategy.kind
-    idle: Slot = "green" if live == "blue" else "blue"
+    cluster, kind = facts.cluster.value, rules.kind_for(request)
+    # A workflow may serve what is in no cluster at all; then there is one place, by whatever name.
+    elsewhere = kind == "workflow" and not cluster.has_pods
+    live: Slot | None = "blue" if elsewhere else cluster.traffic.live
+    if live is None:
+        return None
+    keeps_old = rules.target.keeps_old_slot and kind not in IN_PLACE
     return Plan(
         kind="release",
         target=rules.target,
@@ -37,13 +40,14 @@ def build_plan(
         image=goal.image,
         previous=facts.live_version,
         previous_commit=facts.live_commit,
-        previous_image=running.image,
+        previous_image=cluster.slot(live).image,
         strategy=kind,
         repository=rules.repository,
         live=live,
-        steps=steps_for(kind, rules, idle),
+        steps=steps_for(kind, rules, live, has_pods=not elsewhere),
         rules=rules.fingerprint(),
-        window=int(rules.rollback_window.total_seconds()),
+        # Else nothing of the version before is left to switch back to.
+        window=int(rules.rollback_window.total_seconds()) if keeps_old else 0,
         timeout=int(rules.timeout.total_seconds()),
     )
 
@@ -78,8 +82,8 @@ def build_rollback(undone: Plan, rules: Rules) -> Plan:
             "previous": undone.version,
             "previous_commit": undone.commit,
             "previous_image": undone.image,
-            "live": undone.idle,
-            "steps": rollback_steps(undone.idle),
+            "live": undone.goes_to,
+            "steps": rollback_steps(undone.goes_to),
             "rules": rules.fingerprint(),
         }
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bot.domain.catalog import Slot
+from bot.domain.catalog import IN_PLACE, Slot, other_slot
 from bot.domain.policies import StrategyKind
 from bot.domain.smoke import CheckList
 from bot.domain.targets import Target
@@ -69,9 +69,23 @@ class Plan(Value):
     """Seconds that a step before traffic may take in all before it fails with `deadline`."""
 
     @property
-    def idle(self) -> Slot:
-        """The slot that the version goes to."""
-        return "green" if self.live == "blue" else "blue"
+    def in_place(self) -> bool:
+        """Whether the version takes the place of the one before, where that one runs."""
+        return self.strategy in IN_PLACE
+
+    @property
+    def goes_to(self) -> Slot:
+        """The slot that the version goes to: the idle one; in place, that which serves."""
+        return self.live if self.in_place else other_slot(self.live)
+
+    @property
+    def has_pods(self) -> bool:
+        """Whether there is a Deployment in the cluster for the bot to look at."""
+        return any(step.kind in ("verify", "shift") for step in self.steps)
+
+    def where(self, slot: Slot) -> str:
+        """Name a slot for people: where there is but one copy, by its Deployment."""
+        return self.target.where(slot)
 
     def text(self) -> str:
         """Canonical bytes of the plan; stored as they are, and the digest is over them."""

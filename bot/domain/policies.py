@@ -16,6 +16,7 @@ from bot.domain.evidence import Framework, Kind
 from bot.domain.indicators import Doubt
 from bot.domain.severities import Severity
 from bot.domain.smoke import HostPattern
+from bot.domain.stops import Window
 
 StrategyKind = Literal["blue-green", "canary", "rolling", "workflow"]
 
@@ -131,7 +132,9 @@ class Policy(Entry):
     `analysis`: what happens where the metrics give no plain yes, and how a pause ends.
     `strategies`: those that a release may ask for by `--strategy`; nobody says: each of them.
     `smoke_hosts`: the hosts that smoke tests by HTTP may ask; none, unless named. `soak` and
-    `approvals` stand above the environment's own.
+    `approvals` stand above the environment's own. `logs`: whether people may ask for the last lines
+    of a pod that fails, masked; off, unless allowed. `windows`: times at which releases may start;
+    none: at any.
     """
 
     scans: ScanThresholds | None = None
@@ -142,3 +145,5 @@ class Policy(Entry):
     waivers: Annotated[tuple[Waiver, ...], Field(max_length=200)] | None = None
     soak: Duration | None = None
     approvals: Approvals | None = None
+    windows: tuple[Window, ...] | None = None
+    logs: Literal["off", "allowed"] | None = None

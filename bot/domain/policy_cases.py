@@ -162,7 +162,7 @@ def facts_of(case: Case, rules: Rules, now: datetime) -> Facts:
 def _cluster(rules: Rules) -> ClusterFact:
     blue = SlotFact(slot="blue", exists=True, wanted=3, ready=3, rolled_out=True, image="live")
     green = blue.model_copy(update={"slot": "green", "image": "idle"})
-    if rules.target.deployments[0] == rules.target.deployments[1]:
+    if rules.target.one_copy:
         green = SlotFact(slot="green", exists=False)
     shares = TrafficFact(weights={"blue": 100, "green": 0}, serving={"blue": 3})
     return ClusterFact(blue=blue, green=green, traffic=shares)

@@ -28,12 +28,20 @@ class Reason(StrEnum):
     EVIDENCE_FINDINGS = "evidence_findings"
     UNDER_WAY = "under_way"
     LOCKED = "locked"
+    BAD_COMMITS = "bad_commits"
+    LOCK_HELD = "lock_held"
+    FROZEN = "frozen"
+    OUTSIDE_WINDOW = "outside_window"
+    HALTED = "halted"
     CLUSTER_NOT_READY = "cluster_not_ready"
     CLUSTER_FORBIDDEN = "cluster_forbidden"
+    OWNED_ELSEWHERE = "owned_elsewhere"
+    AUTOSCALER_LIMIT = "autoscaler_limit"
     ALREADY_LIVE = "already_live"
     # A gate could not tell.
     SOURCE_UNKNOWN = "source_unknown"
     LIVE_VERSION_UNKNOWN = "live_version_unknown"
+    BAD_COMMITS_UNKNOWN = "bad_commits_unknown"
     # Waiting for people.
     NEEDS_APPROVAL = "needs_approval"
     # While it runs.
@@ -90,8 +98,21 @@ class Reason(StrEnum):
     GROUP_UNREADABLE = "group_unreadable"
     TOO_LONG = "too_long"
     NOT_SET_UP = "not_set_up"
+    LOGS_OFF = "logs_off"
+    LOGS_FORBIDDEN = "logs_forbidden"
+    NO_LOGS = "no_logs"
+    POD_GONE = "pod_gone"
     BUG = "bug"
     # Refusals of a report.
+    EVIDENCE_BAD_REQUEST = "evidence_bad_request"
+    EVIDENCE_BUSY = "evidence_busy"
+    EVIDENCE_NO_SUBJECT = "evidence_no_subject"
+    EVIDENCE_OTHER_COMMIT = "evidence_other_commit"
+    EVIDENCE_SENDER_REFUSED = "evidence_sender_refused"
+    EVIDENCE_TOKEN_EXPIRED = "evidence_token_expired"  # noqa: S105 - a reason's code
+    EVIDENCE_TOKEN_INVALID = "evidence_token_invalid"  # noqa: S105 - likewise
+    EVIDENCE_TOKEN_MISSING = "evidence_token_missing"  # noqa: S105 - likewise
+    EVIDENCE_UNAVAILABLE = "evidence_unavailable"
     EVIDENCE_EMPTY = "evidence_empty"
     EVIDENCE_MISLABELLED = "evidence_mislabelled"
     EVIDENCE_TOO_LARGE = "evidence_too_large"

@@ -10,6 +10,7 @@ from bot.domain.evidence import Kind
 from bot.domain.facts import Diff
 from bot.domain.foresight import Sight
 from bot.domain.gates.result import GateResult
+from bot.domain.held_back import BadRange
 from bot.domain.lifecycle import ENDINGS, UNDER_WAY, State
 from bot.domain.packages import PackageChange
 from bot.domain.plans import Plan, PlanStep, plan_digest
@@ -32,8 +33,6 @@ class Approval(Value):
     at: datetime
     roles: tuple[str, ...] = ()
     comment: str | None = None
-    salt: str | None = None
-    """Salts the comment's hash in the record."""
     for_user: str | None = None
     """Whose right it was, where it was lent (Slack id)."""
     reused_from: str | None = None
@@ -78,7 +77,7 @@ class SlotBefore(Value):
 
     image: str | None
     version: str | None
-    replicas: int
+    replicas: int | None
 
 
 class Progress(Value):
@@ -100,8 +99,12 @@ class Progress(Value):
     """When traffic moved forward, and how far."""
     before: SlotBefore | None = None
     run_url: str | None = None
+    run_number: int | None = None
+    run_branch: str | None = None
     tests_run: int | None = None
     tests_passed: int | None = None
+    pod: str | None = None
+    """The pod by which it failed, or is in trouble."""
     checked: tuple[Checked, ...] = ()
     """How far each HTTP check of the smoke test is."""
     short_since: datetime | None = None
@@ -158,6 +161,10 @@ class Release(Value):
     needs_attention: bool = False
     locks: bool = False
     """This release's rollback holds its target locked; Cause is mended lifts it."""
+    lock_before: str | None = None
+    """The release whose lock this one's took the place of: what that holds back stays so."""
+    weighed: tuple[str, ...] = ()
+    """Rollbacks whose bad commits its gates have looked for."""
     hand_patch: str | None = None
     """For a route: the JSON Patch that would undo this by hand."""
     sights: tuple[Sight, ...] = ()
@@ -218,15 +225,49 @@ class Release(Value):
     @property
     def found_bad(self) -> str | None:
         """The version that is held back where this release holds its target locked."""
-        took_back = self.kind == "rollback" and self.state is not State.ROLLED_BACK
-        return self.plan_previous if took_back else self.version
+        return self.plan_previous if self._took_back else self.version
+
+    @property
+    def _took_back(self) -> bool:
+        """Whether what ran before was found bad, and not what it brought."""
+        return self.kind == "rollback" and self.state is not State.ROLLED_BACK
+
+    @property
+    def holds_back(self) -> BadRange | None:
+        """The commits that its rollback holds back; None where nothing is (any more)."""
+        plan = self.plan if self.locks else None
+        if plan is None:
+            return None
+        new, old = (plan.version, plan.commit), (plan.previous, plan.previous_commit)
+        bad, good = (old, new) if self._took_back else (new, old)
+        return BadRange(
+            release=self.id,
+            service=self.service,
+            environment=self.environment,
+            repository=plan.repository,
+            version=bad[0] or "unknown",
+            back_to=good[0],
+            good=good[1],
+            bad=bad[1],
+        )
+
+    @property
+    def opens_late(self) -> datetime | None:
+        """When what it waits for is there, where that is after its own time is over."""
+        ends = [g.until for g in self.gates if g.status == "waiting" and g.until is not None]
+        opens = max(ends, default=None)
+        late = opens is not None and self.expires_at is not None and opens >= self.expires_at
+        return opens if late and self.state is State.BLOCKED else None
 
     @property
     def can_be_promoted(self) -> bool:
         """Whether there is a bake to end before its time, and nobody's hand was seen in it."""
         steps, progress = self.steps(), self.progress
         at_work = self.state in (State.RUNNING, State.PAUSED) and progress.step < len(steps)
-        forward = progress.track == "forward" and self.reason is not Reason.HELD
+        forward = progress.track == "forward" and self.reason not in (
+            Reason.HELD,
+            Reason.HALTED,
+        )
         return at_work and forward and steps[progress.step].kind == "bake"
 
     def progressed(self, changes: Mapping[str, Any]) -> "Release":

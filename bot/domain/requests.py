@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.domain.policies import StrategyKind
+from bot.domain.stops import Reach
 from bot.domain.value import Value
 
 
@@ -14,6 +15,8 @@ class Asker(Value):
     channel: str
     thread: str | None = None
     """Time stamp of the thread's root message, where the words came from a thread."""
+    via: Literal["command", "mention", "click", "form"] | None = None
+    """How it was said; None: an older version of the bot took it."""
     by_app: bool = False
     """Whether an app said it in the person's name."""
 
@@ -43,8 +46,9 @@ class StatusRequest(Value):
 
 
 class HistoryRequest(Value):
-    """Show what ran, newest first. At least a service or an environment is named."""
+    """Show what ran, newest first; or with `release_id` all that the record has on one release."""
 
+    release_id: str | None = None
     service: str | None = None
     environment: str | None = None
 
@@ -63,6 +67,7 @@ class DecisionRequest(Value):
         "rollback",
         "mended",
         "repaired",
+        "wait",
     ]
     release_id: str
     digest: str | None = None
@@ -96,6 +101,59 @@ class ChecklistRequest(Value):
     chosen: frozenset[int]
 
 
+class LockRequest(Value):
+    """Lock a service, a tier or everything in an environment. `hard` False: warn only.
+
+    `release`: the lock belongs to it, and ends with it.
+    """
+
+    reach: Reach
+    name: str
+    environment: str
+    reason: str
+    until: datetime | None = None
+    hard: bool = True
+    release: str | None = None
+
+
+class UnlockRequest(Value):
+    """Lift a lock, by its id or by what it is on."""
+
+    lock_id: str | None = None
+    reach: Reach = "all"
+    name: str = ""
+    environment: str = ""
+
+
+class FreezeRequest(Value):
+    """Freeze an environment, from now on where `since` is None."""
+
+    environment: str
+    reason: str
+    until: datetime
+    since: datetime | None = None
+
+
+class UnfreezeRequest(Value):
+    """Lift an environment's freeze."""
+
+    environment: str
+
+
+class HaltRequest(Value):
+    """Stop all that is under way, or let go. `environment` None: everywhere."""
+
+    environment: str | None
+    reason: str = ""
+    off: bool = False
+
+
+class WhereRequest(Value):
+    """Ask what can be released now, and what is in the way."""
+
+    environment: str
+
+
 class AdoptRequest(Value):
     """Record on a person's word that this version runs there."""
 
@@ -114,8 +172,21 @@ class EnvironmentRequest(Value):
     page: int = 1
 
 
+class ScanRequest(Value):
+    """Show what proves a version of a service."""
+
+    service: str
+    version: str
+
+
 class DetailsRequest(Value):
     """Show all of a release to the one who asks."""
+
+    release_id: str
+
+
+class LogsRequest(Value):
+    """Show the last lines of the pod by which a release fails to the one who asks."""
 
     release_id: str
 

@@ -16,11 +16,15 @@ from bot.domain.policies import Approvals, EvidenceRules
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
+from bot.domain.standing import STOP_GATES
 from bot.domain.value import Value
 from bot.domain.versions import bare, same_version
 
-ASKED = ("live", "order", "free", "cluster")
-"""Gates that are asked; what `order` says is told, and stops nothing."""
+TOLD = ("order", *STOP_GATES)
+"""Gates that are asked, and whose no is told and stops nothing."""
+
+ASKED = ("live", "free", "cluster", *TOLD)
+"""Gates that are asked."""
 
 
 class Former(Value):
@@ -67,7 +71,7 @@ def return_gates(
     """Ask the gates that make sense. Only a rollback passes a lock."""
     unlocked = facts.model_copy(update={"lock": None})
     asked = (evaluate(request, unlocked, rules) for name, evaluate in gates.GATES if name in ASKED)
-    found = [_told(gate) if gate.gate == "order" else gate for gate in asked if gate]
+    found = [_told(gate) if gate.gate in TOLD else gate for gate in asked if gate]
     other = _another_runs(former, facts.live_version)
     return (*([other] if other else []), *found)
 

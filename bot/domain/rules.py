@@ -8,7 +8,9 @@ from bot.domain.catalog import Catalog, Service, Strategy
 from bot.domain.durations import Duration
 from bot.domain.indicators import Doubt, Watching, filled
 from bot.domain.policies import Approvals, EvidenceRules, ScanThresholds, StrategyKind, Waiver
+from bot.domain.requests import ReleaseRequest
 from bot.domain.smoke import CheckList, HostPattern
+from bot.domain.stops import CalendarRule, in_zone, windows_for
 from bot.domain.targets import Target, target_of
 from bot.domain.value import Value, canonical, digest
 from bot.domain.versions import Constraint
@@ -38,8 +40,17 @@ class Rules(Value):
     strategies: tuple[StrategyKind, ...] | None = None
     smoke_checks: CheckList | None = None
     """What a smoke test by HTTP asks, and whom it may ask."""
+    tier: str = ""
+    freezes: tuple[CalendarRule, ...] = ()
+    windows: tuple[CalendarRule, ...] = ()
+    """When it may not start, and when it may. No part of the fingerprint, nor is the tier: a time
+    that is moved voids no approval, since the gates ask anew."""
     evidence: EvidenceRules = EvidenceRules()
     waivers: tuple[Waiver, ...] = ()
+
+    def kind_for(self, request: ReleaseRequest) -> StrategyKind:
+        """Say by which strategy a release goes: the one it asks for, else the service's own."""
+        return request.strategy or self.strategy.kind
 
     def fingerprint(self) -> str:
         """Digest of these rules; a plan holds it, so that a changed policy makes a new plan.
@@ -56,6 +67,7 @@ class Rules(Value):
             "evidence": EvidenceRules(),
             "waivers": (),
         }
+        del data["tier"], data["freezes"], data["windows"]
         for name, value in unused.items():
             if getattr(self, name) == value:
                 del data[name]
@@ -77,7 +89,7 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         target=target_of(catalog, service, environment),
         tag=entry.tag,
         repository=entry.repository,
-        path=entry.path,
+        path=entry.path.format(service=service) if entry.path else None,
         deploy_workflow=entry.deploy.workflow,
         smoke_workflow=entry.smoke.workflow if entry.smoke else None,
         strategy=entry.strategy,
@@ -100,6 +112,11 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         smoke_checks=_checks(entry, policy.smoke_hosts),
         evidence=policy.evidence,
         waivers=policy.waivers,
+        tier=entry.tier,
+        freezes=tuple(in_zone(freeze, catalog.calendars.zone) for freeze in env.freezes),
+        windows=windows_for(
+            policy.windows, environment, entry.tier, service, catalog.calendars.zone
+        ),
     )
 
 

@@ -16,6 +16,10 @@ class Run(Value):
     title: str = ""
     workflow: str = ""
     """The workflow's file name."""
+    number: int | None = None
+    """The how-manieth run of its workflow it is, as the host counts."""
+    branch: str | None = None
+    """The branch that it runs on."""
     created_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from bot.domain.catalog import Slot, other_slot
+from bot.domain.catalog import IN_PLACE, Slot, other_slot
 from bot.domain.plans import Plan, PlanStep, StepKind
 from bot.domain.policies import StrategyKind
 from bot.domain.reasons import Reason
@@ -10,10 +10,13 @@ from bot.domain.rules import Rules
 from bot.errors import UserError
 
 
-def steps_for(kind: StrategyKind, rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
-    """List the steps of a release onto the idle slot.
+def steps_for(
+    kind: StrategyKind, rules: Rules, live: Slot, *, has_pods: bool = True
+) -> tuple[PlanStep, ...]:
+    """List the steps of a release, where that slot is live.
 
-    Raises UserError for what isn't built, and for what the policy does not let a release ask for.
+    `has_pods`: the service has a Deployment in the cluster; only `workflow` does without. Raises
+    UserError for what the service isn't made for, and what its policy does not let one ask for.
     """
     allowed = rules.strategies
     if allowed is not None and kind not in (*allowed, rules.strategy.kind):
@@ -22,18 +25,46 @@ def steps_for(kind: StrategyKind, rules: Rules, idle: Slot) -> tuple[PlanStep, .
             f"{kind}. Leave --strategy away.",
             Reason.NO_RIGHT,
         )
+    _refuse_unfit(kind, rules)
     match kind:
         case "blue-green":
-            return _blue_green(rules, idle)
+            return _blue_green(rules, other_slot(live))
         case "canary":
-            return _canary(rules, idle)
-        case "rolling" | "workflow":
-            raise UserError(
-                f"Strategy {kind} isn't built yet. blue-green and canary are.",
-                Reason.NOT_BUILT,
-            )
+            return _canary(rules, other_slot(live))
+        case "rolling":
+            return _rolling(rules, live)
+        case "workflow":
+            return _workflow(rules, live, has_pods=has_pods)
         case _:
             assert_never(kind)
+
+
+def _refuse_unfit(kind: StrategyKind, rules: Rules) -> None:
+    """Refuse what the service has no copy, no workflow or no way of testing for."""
+    target, leave = rules.target, "Leave --strategy away."
+    if target.is_rollout and kind != "canary":
+        raise UserError(
+            f"Argo Rollouts runs {target.service}, and goes by canary only, not {kind}. {leave}",
+            Reason.NOT_UNDERSTOOD,
+        )
+    if kind not in IN_PLACE:
+        if target.one_copy:
+            raise UserError(
+                f"{target.service} has one Deployment, and {kind} needs two slots. {leave}",
+                Reason.NOT_UNDERSTOOD,
+            )
+        return
+    if kind == "workflow" and rules.deploy_workflow is None:
+        raise UserError(
+            f"{target.service} has no deploy workflow in the catalogue to do it. {leave}",
+            Reason.NOT_UNDERSTOOD,
+        )
+    if target.preview is not None and (target.smoke_cronjob or rules.smoke_checks):
+        raise UserError(
+            f"The smoke test of {target.service} asks Service {target.preview}, which leads to "
+            f"the other slot: with {kind} it would try the wrong version. {leave}",
+            Reason.NOT_UNDERSTOOD,
+        )
 
 
 def _blue_green(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
@@ -60,6 +91,28 @@ def _canary(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
     return (*steps, PlanStep(kind="settle", slot=idle))
 
 
+def _rolling(rules: Rules, live: Slot) -> tuple[PlanStep, ...]:
+    """The cluster replaces the pods that serve, some at a time; there is no other copy beside."""
+    return (*_onto_the_slot(rules, live, 100), *_watched(rules, live))
+
+
+def _workflow(rules: Rules, live: Slot, *, has_pods: bool) -> tuple[PlanStep, ...]:
+    """All is done by the team's workflow; the bot gates it, follows it and watches what it did."""
+    steps = [PlanStep(kind="dispatch", slot=live, workflow=rules.deploy_workflow)]
+    if has_pods:
+        steps.append(PlanStep(kind="verify", slot=live))
+    return (*steps, *_tried(rules, live), *_watched(rules, live))
+
+
+def _watched(rules: Rules, live: Slot) -> list[PlanStep]:
+    """Watch what serves; there is nothing to compare it with."""
+    seconds = int(rules.strategy.watch.total_seconds())
+    return [
+        PlanStep(kind="bake", slot=live, seconds=seconds, watch=True),
+        PlanStep(kind="settle", slot=live),
+    ]
+
+
 SIZING: tuple[StepKind, ...] = ("scale", "verify")
 """How a canary grows: more pods, and the wait until they are well."""
 
@@ -72,15 +125,19 @@ def _onto_the_slot(rules: Rules, idle: Slot, share: int) -> list[PlanStep]:
     ]
     if rules.deploy_workflow is not None:
         steps.insert(0, PlanStep(kind="dispatch", slot=idle, workflow=rules.deploy_workflow))
+    return [*steps, *_tried(rules, idle)]
+
+
+def _tried(rules: Rules, slot: Slot) -> list[PlanStep]:
+    """Try the version by one of three ways, or none: a service need not have a smoke test."""
     test = PlanStep(
         kind="smoke",
-        slot=idle,
+        slot=slot,
         workflow=rules.smoke_workflow,
         cronjob=rules.target.smoke_cronjob,
         checks=rules.smoke_checks,
     )
-    # One of the three, or none: a service need not have a smoke test.
-    return [*steps, test] if test.workflow or test.cronjob or test.checks else steps
+    return [test] if test.workflow or test.cronjob or test.checks else []
 
 
 def _moved(rules: Rules, idle: Slot, weight: int, share: int) -> list[PlanStep]:
@@ -105,6 +162,8 @@ def undo_steps(plan: Plan, *, moved: bool) -> tuple[PlanStep, ...]:
     """List the steps back. Traffic first, where any moved; else the idle slot as it was before."""
     if plan.kind == "rollback":
         return plan.steps
+    if plan.in_place:
+        return _undo_in_place(plan, moved=moved)
     if moved:
         return (
             PlanStep(kind="shift", slot=plan.live, weight=100),
@@ -112,9 +171,19 @@ def undo_steps(plan: Plan, *, moved: bool) -> tuple[PlanStep, ...]:
             PlanStep(kind="settle", slot=plan.live),
         )
     return (
-        PlanStep(kind="restore", slot=plan.idle),
+        PlanStep(kind="restore", slot=plan.goes_to),
         PlanStep(kind="settle", slot=plan.live),
     )
+
+
+def _undo_in_place(plan: Plan, *, moved: bool) -> tuple[PlanStep, ...]:
+    """Put the version before in its place again, by whatever brought the new one."""
+    steps = [PlanStep(kind="restore", slot=plan.live)]
+    if plan.strategy == "workflow" and moved:
+        steps.append(PlanStep(kind="dispatch", slot=plan.live, workflow=plan.steps[0].workflow))
+    if plan.has_pods:
+        steps.append(PlanStep(kind="verify", slot=plan.live))
+    return (*steps, PlanStep(kind="settle", slot=plan.live))
 
 
 def rollback_steps(live: Slot) -> tuple[PlanStep, ...]:

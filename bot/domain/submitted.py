@@ -21,7 +21,7 @@ class Sender(Value):
     workflow: str | None = None
     """`job_workflow_ref` of the token's claims."""
     run: str | None = None
-    """Address of the run, where the claims tell it."""
+    """Address of the run and its attempt, where the claims tell it."""
 
 
 class Submitted(Value):
@@ -35,10 +35,13 @@ class Submitted(Value):
     format: Format
     tool: str
     tool_version: str = ""
+    part: str = ""
+    """Which part of the whole it is, where its sender has named one (`part=`)."""
     digest: str
     """SHA-256 of the report's bytes."""
     image_digest: str | None = None
     received_at: datetime
+    """When it came; where another run brought the same bytes again, when that did."""
     written_at: datetime | None = None
     sender: Sender
     complete: bool = True

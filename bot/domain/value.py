@@ -24,7 +24,7 @@ def unused(value: Any) -> bool:
     For fields that a later version of the bot brought to what has a digest: where nobody uses
     them, the digest stays what it was, and an upgrade voids no approval.
     """
-    return value is None
+    return value is None or value is False
 
 
 def canonical(data: Any) -> str:

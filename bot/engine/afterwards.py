@@ -28,7 +28,8 @@ def is_wanted(release: Release) -> bool:
     plan = release.plan
     keeps = release.rules.strategy.idle
     live = release.state is State.SUCCEEDED and release.undone_by is None
-    return live and keeps is not None and plan is not None and plan.previous is not None
+    has_old = plan is not None and not plan.in_place and plan.previous is not None
+    return live and keeps is not None and has_old
 
 
 LATER = timedelta(minutes=1)
@@ -54,7 +55,7 @@ async def scale_down(world: World, lease: Lease, release: Release) -> None:
         return None
     old = await world.cluster.look_at_slot(plan.target, plan.live)
     traffic = await world.cluster.look_at_traffic(plan.target)
-    idle = traffic.live == plan.idle and _as_left(old, plan.previous_image, lease.fence)
+    idle = traffic.live == plan.goes_to and _as_left(old, plan.previous_image, lease.fence)
     if not idle or old.wanted <= keeps:
         # After a crash the patch may be done, and nobody told of it yet.
         done = idle and old.wanted == keeps and old.release == release.id

@@ -4,7 +4,6 @@ Used by `decisions`. Who may is looked up before the transaction; what hangs on 
 its diff, its ticks) is looked at in it, under the row's lock.
 """
 
-import secrets
 from collections.abc import Iterable
 
 from bot.domain.approving import authorship, counting, next_look, tally
@@ -15,12 +14,12 @@ from bot.domain.lifecycle import WAITING, Event, advance
 from bot.domain.permissions import roles_for
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
-from bot.domain.value import digest as hashed
 from bot.engine.deciding import Change, Deciding, approvers
 from bot.engine.people import every_role_of, is_outsider, who_could
 from bot.errors import UserError
 from bot.ports import Message
-from bot.store import approvals, audit, delegations, ticks
+from bot.store import approvals, delegations, ticks
+from bot.store.audit import Datum, written
 from bot.store.session import Session
 from bot.views import approval_lines, approval_refusals, refusals
 
@@ -74,7 +73,7 @@ class Approving(Deciding):
             roles=" ".join(vote.roles),
             have=found.have,
             need=found.need,
-            **await _also(session, vote),
+            **_also(vote),
         )
         after = fresh
         due = next_look(fresh, self._now)
@@ -103,7 +102,7 @@ class Approving(Deciding):
                 AuditTag.RELEASE_REJECTED,
                 release_id,
                 digest=fresh.digest,
-                **await _also(session, given),
+                **_also(given),
             )
             said = [approval_lines.rejected(given)]
             await self._end(session, fresh, Event.REJECTED, Reason.REJECTED_BY_PERSON, said)
@@ -136,7 +135,6 @@ class Approving(Deciding):
             at=self._now,
             roles=roles,
             comment=comment,
-            salt=secrets.token_hex(16) if comment else None,
             for_user=lender,
         )
 
@@ -239,13 +237,13 @@ class Approving(Deciding):
         return [*said, approval_lines.unticked(me, off)] if off else said
 
 
-async def _also(session: Session, vote: Approval) -> dict[str, str | None]:
-    """Give what an entry holds of a vote beyond the plan: hashes, never names or words."""
-    found: dict[str, str | None] = {}
+def _also(vote: Approval) -> dict[str, Datum]:
+    """Give what an entry holds of a vote beyond the plan."""
+    found: dict[str, Datum] = {}
     if vote.comment:
-        found["comment"] = hashed(f"{vote.salt}:{vote.comment}")
+        found["comment"] = written(vote.comment)
     if vote.for_user:
-        found["right_of"] = await audit.hashed(session, vote.for_user)
+        found["right_of"] = f"<@{vote.for_user}>"
     return found
 
 

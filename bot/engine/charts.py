@@ -14,6 +14,7 @@ from bot.domain.charts import Chart
 from bot.domain.counters import Sample
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
+from bot.engine import record
 from bot.engine.at_work import AtWork
 from bot.engine.duties import Duty
 from bot.engine.faults import fault_id
@@ -126,7 +127,7 @@ class Charts:
             self._left_out(str(error))
             await self._done(row, instead=drawn.text)
         else:
-            await self._done(row)
+            await self._done(row, shown=drawn.text)
 
     async def _show(self, row: OutboxRow, thread: str, drawn: Drawn) -> None:
         chat = self._world.chat
@@ -176,10 +177,14 @@ class Charts:
             self._quiet_until = now + QUIET
             log.warning("chart_left_out", why=why)
 
-    async def _done(self, row: OutboxRow, instead: str | None = None) -> None:
-        """Be done with a chart; `instead`: what the thread is told in words."""
+    async def _done(
+        self, row: OutboxRow, *, shown: str | None = None, instead: str | None = None
+    ) -> None:
+        """Be done with a chart; `instead`: what the thread is told in words, if it wasn't shown."""
         now = self._world.clock.now()
         async with self._world.store.write() as session:
+            if shown is not None:
+                await record.note_sent(session, row, shown, now)
             await outbox.sent(session, [row.id or 0], now)
             if instead is not None:
                 await outbox.put(

@@ -24,6 +24,7 @@ from bot.engine.world import World
 from bot.errors import UserError
 from bot.ports import Message
 from bot.store import audit, releases, wishes
+from bot.store.audit import Datum
 from bot.store.session import Session
 from bot.store.wishes import Wish
 from bot.views import refusals
@@ -150,13 +151,21 @@ class Deciding:
         """Write it over the head of a tick that may be at work on the same waiting row."""
         await releases.take_over_row(session, before.id)
         await record.advance(
-            session, before, after, self._now, due_at=due_at, lines=said, by=self._asker.user
+            session,
+            before,
+            after,
+            self._now,
+            due_at=due_at,
+            lines=said,
+            by=self._asker.user,
+            catalog=self._world.catalog(),
         )
 
-    async def _note(
-        self, session: Session, tag: AuditTag, subject: str, **data: str | int | bool | None
-    ) -> None:
-        await audit.append(session, tag, subject, self._now, actor=self._asker.user, **data)
+    async def _note(self, session: Session, tag: AuditTag, subject: str, **data: Datum) -> None:
+        """Write an entry on what this person does, with from where."""
+        who = self._asker
+        said = {"channel": who.channel, "via": who.via, **data}
+        await audit.append(session, tag, subject, self._now, actor=who.user, **said)
 
 
 def approvers(catalog: Catalog, service: str, environment: str) -> tuple[str, ...]:

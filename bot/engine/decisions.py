@@ -1,5 +1,7 @@
 """What people ask for: releases, and that a version be recorded. Answers are in `approving`."""
 
+from collections.abc import Mapping
+
 from structlog.contextvars import bind_contextvars
 
 from bot.domain.audit import AuditTag
@@ -14,6 +16,7 @@ from bot.engine.deciding import Change, approvers
 from bot.errors import UserError
 from bot.ports import Message
 from bot.store import cards, ledger, releases
+from bot.store.audit import Datum, written
 from bot.store.session import Session
 
 
@@ -55,9 +58,27 @@ class Decisions(Approving):
                 service=request.service,
                 version=request.version,
                 environment=request.environment,
-                reason=request.reason,
+                strategy=request.strategy,
+                reason=written(request.reason),
             )
             return None
+
+        return store
+
+    def saw_plan(self, message: Message, subject: str, **data: Datum) -> Change:
+        """Note that the person was shown a plan and its gates; the message is the answer."""
+        return self._seen(AuditTag.PLAN_VIEWED, message, subject, data)
+
+    def saw_record(self, message: Message, release_id: str) -> Change:
+        """Note that the person was shown one release's part of the record."""
+        return self._seen(AuditTag.RECORD_VIEWED, message, release_id, {})
+
+    def _seen(
+        self, tag: AuditTag, message: Message, subject: str, data: Mapping[str, Datum]
+    ) -> Change:
+        async def store(session: Session) -> Message | None:
+            await self._note(session, tag, subject, **data)
+            return message
 
         return store
 
@@ -97,9 +118,11 @@ class Decisions(Approving):
 
         return store
 
-    async def _what_runs(self, service: str, environment: str) -> tuple[str | None, Slot]:
+    async def _what_runs(self, service: str, environment: str) -> tuple[str | None, Slot | None]:
         rules = rules_for(self._world.catalog(), service, environment)
         cluster = await self._world.cluster.look(rules.target)
+        if rules.target.may_be_elsewhere and not cluster.has_pods:
+            return None, None
         if cluster.live is None:
             raise UserError(
                 f"No slot of {service} has all the traffic in {environment}, "

@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
-from bot.domain.facts import LockFact
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.domain.versions import bare
-from bot.engine import record
-from bot.store import audit, cards, ledger, releases, targets
+from bot.engine import held_back, record
+from bot.store import audit, cards, ledger, releases
 from bot.store.session import Session
 from bot.views import lines, words
 
@@ -45,14 +43,14 @@ async def end_forward(
             "detail": None,
             "ended_at": now,
             "live_since": since,
-            "window_until": since + window if plan and plan.previous else None,
+            "window_until": since + window if plan and plan.previous and window else None,
         }
     )
     if release.kind == "rollback":
         after = after.model_copy(update={"locks": True, "window_until": None})
         await _live_now(session, after, since, "rollback", now)
         await _tell_undone(session, after, now)
-        await _lock(session, after, now)
+        after = await held_back.hold(session, after, now)
         said = [*said, lines.held_back(after, authors(catalog, after))]
     else:
         await _live_now(session, after, since, "release", now)
@@ -94,7 +92,7 @@ async def end_undo(
             after = after.model_copy(update={"reason": Reason.DONE})
         await _tell_undone(session, after, now)
     if rolled_back:
-        await _lock(session, after, now)
+        after = await held_back.hold(session, after, now)
         said = [*said, lines.held_back(after, authors(catalog, after))]
     await record.advance(session, before, after, now, due_at=None, lines=said, catalog=catalog)
     await releases.wake_blocked(session, release.environment, now)
@@ -111,7 +109,7 @@ async def _live_now(
         environment=release.environment,
         version=release.version,
         commit=plan.commit,
-        slot=plan.idle,
+        slot=plan.goes_to,
         image=plan.image,
         since=since,
         source="released",
@@ -128,22 +126,7 @@ async def _live_now(
         environment=release.environment,
         version=release.version,
         commit=plan.commit,
-        slot=plan.idle,
-    )
-
-
-async def _lock(session: Session, release: Release, now: datetime) -> None:
-    why = release.detail or f"{bare(release.found_bad or 'the version')} was taken back"
-    lock = LockFact(holder=release.id, why=why.rstrip("."), by=release.acted_by, since=now)
-    await targets.lock(session, (release.service, release.environment), lock)
-    await audit.append(
-        session,
-        AuditTag.TARGET_LOCKED,
-        release.id,
-        now,
-        service=release.service,
-        environment=release.environment,
-        why=why,
+        slot=plan.goes_to,
     )
 
 

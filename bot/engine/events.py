@@ -132,7 +132,7 @@ class EventPost:
         seconds = self._world.limits.sink
         try:
             async with asyncio.timeout(seconds):
-                await self._sink.send(sink, delivery.event)
+                await self._sink.send(sink, delivery.event, delivery.service)
         except TimeoutError:
             await self._failed(delivery, f"no answer for {seconds:g} s", refused=False)
         except TemporaryError as error:

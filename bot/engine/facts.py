@@ -4,9 +4,8 @@ Called by the gathering tick and by `/release plan`. Decides nothing, changes no
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
 
 from bot.domain.catalog import Catalog
 from bot.domain.facts import (
@@ -20,22 +19,28 @@ from bot.domain.facts import (
     Promotion,
     Running,
     Scan,
+    SlotFact,
     Tag,
     TagFact,
     Unknown,
 )
+from bot.domain.held_back import BadRange, Seen
 from bot.domain.live import live_commit, live_version
 from bot.domain.packages import PackageChange
+from bot.domain.policies import StrategyKind
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
+from bot.domain.sources import Pulled
+from bot.domain.stops import StopFacts
 from bot.domain.targets import Target, target_of
 from bot.domain.versions import Version, VersionError, same_version
+from bot.engine import held_back, stop_facts
+from bot.engine.asking import asked
+from bot.engine.proofs import Evidence, alerts_of, attested, evidence_of
 from bot.engine.rates import rates
 from bot.engine.world import World
-from bot.errors import MissingError, PermanentError, TemporaryError
+from bot.errors import MissingError
 from bot.store import ledger, releases, targets
-
-T = TypeVar("T")
 
 
 async def gather(
@@ -45,9 +50,14 @@ async def gather(
     now: datetime,
     *,
     release_id: str | None = None,
+    going_back: bool = False,
 ) -> Facts:
-    """Ask every source what it knows of this release. Sources that fail come back as Unknown."""
-    stored = await _from_store(world, request, release_id)
+    """Ask every source what it knows of this release. Sources that fail come back as Unknown.
+
+    `going_back`: bad commits stop no rollback, so nobody is asked for them.
+    """
+    stored = await _from_store(world, request, rules, now, release_id)
+    bad = () if going_back else stored.held_back
     tag, cluster, promotion, dependencies, dependents, traffic = await asyncio.gather(
         _tag(world, request, rules),
         asked("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
@@ -56,10 +66,14 @@ async def gather(
         _neighbours(world, request, _would_break(request, rules), stored.under_way),
         rates(world, rules, now),
     )
-    running = _live_version(cluster, rules.target, stored.seen)
+    running = _live_version(cluster, rules.target, stored.seen, by=rules.kind_for(request))
     commit = await _commit_of(world, rules, running, stored.seen)
-    (diff, checks, scan), packages = await asyncio.gather(
-        _of_commit(world, rules, tag, commit), _packages(world, rules, tag, commit)
+    (diff, checks, scan), packages, seen, proof, alerts = await asyncio.gather(
+        _of_commit(world, rules, tag, commit),
+        _packages(world, rules, tag, commit),
+        _bad_commits(world, request, rules, tag, bad),
+        _evidence(world, request.service, rules, tag, commit),
+        alerts_of(world, rules.repository, rules.path, _pulled(world, request.service)),
     )
     return Facts(
         at=now,
@@ -75,10 +89,32 @@ async def gather(
         promotion=promotion,
         ledger=stored.seen[0] if stored.seen else None,
         lock=stored.lock,
+        held_back=bad,
+        seen=seen,
         under_way=stored.own,
+        stops=stored.stops,
         rates=traffic,
         packages=packages,
+        evidence=proof,
+        alerts=alerts,
+        attested=await attested(world, rules.repository, proof),
     )
+
+
+def _pulled(world: World, service: str) -> tuple[Pulled, ...]:
+    entry = world.catalog().services.get(service)
+    return entry.evidence.alerts if entry else ()
+
+
+async def _evidence(
+    world: World, service: str, rules: Rules, tag: Known[TagFact] | Unknown, live: str | None
+) -> Evidence | None:
+    if isinstance(tag, Unknown):
+        return tag
+    if tag.value.tag is None:
+        return None
+    waived = {waiver.rule for waiver in rules.waivers if waiver.rule}
+    return await evidence_of(world, service, tag.value.tag.commit, live, waived)
 
 
 class _Stored:
@@ -89,9 +125,13 @@ class _Stored:
         self.seen = seen
         self.own: str | None = None
         self.lock: LockFact | None = None
+        self.held_back: tuple[BadRange, ...] = ()
+        self.stops = StopFacts()
 
 
-async def _from_store(world: World, request: ReleaseRequest, release_id: str | None) -> _Stored:
+async def _from_store(
+    world: World, request: ReleaseRequest, rules: Rules, now: datetime, release_id: str | None
+) -> _Stored:
     async with world.store.read() as session:
         busy = await releases.under_way(session, request.environment)
         stays = await ledger.history(
@@ -99,22 +139,11 @@ async def _from_store(world: World, request: ReleaseRequest, release_id: str | N
         )
         stored = _Stored(busy, [stay.fact() for stay in stays])
         stored.lock = await targets.lock_on(session, (request.service, request.environment))
+        stored.stops = await stop_facts.read(session, request, rules, now, release_id)
+        stored.held_back = await held_back.ranges(session, rules.repository)
     own = busy.get(request.service)
     stored.own = own if own != release_id else None
     return stored
-
-
-async def asked(source: str, call: Awaitable[T], seconds: float) -> Known[T] | Unknown:
-    """Wait for a source, so long and no longer; one that fails comes back as Unknown."""
-    try:
-        async with asyncio.timeout(seconds):
-            return Known(value=await call)
-    except TimeoutError:
-        return Unknown(why=f"{source} didn't answer for {seconds:g} s")
-    except TemporaryError as error:
-        return Unknown(why=str(error))
-    except PermanentError as error:
-        return Unknown(why=str(error), for_good=True)
 
 
 def spellings(version: str) -> tuple[str, ...]:
@@ -145,9 +174,18 @@ def version_as_tagged(request: ReleaseRequest, rules: Rules, tag: Tag) -> str:
 
 
 def _live_version(
-    cluster: Known[ClusterFact] | Unknown, target: Target, seen: list[LedgerFact]
+    cluster: Known[ClusterFact] | Unknown,
+    target: Target,
+    seen: list[LedgerFact],
+    *,
+    by: StrategyKind,
 ) -> str | None:
-    if isinstance(cluster, Unknown) or cluster.value.live is None:
+    if isinstance(cluster, Unknown):
+        return None
+    if by == "workflow" and not cluster.value.has_pods:
+        # In no cluster: what this bot recorded is all that there is to know.
+        return seen[0].version if seen else None
+    if cluster.value.live is None:
         return None
     return live_version(cluster.value.live, target.image_pattern, seen)
 
@@ -207,6 +245,23 @@ async def _packages(
     return (answer.value or ()) if isinstance(answer, Known) else ()
 
 
+async def _bad_commits(
+    world: World,
+    request: ReleaseRequest,
+    rules: Rules,
+    tag: Known[TagFact] | Unknown,
+    bad: tuple[BadRange, ...],
+) -> Known[tuple[Seen, ...]] | Unknown:
+    if not bad:
+        return Known(value=())
+    if isinstance(tag, Unknown):
+        return tag
+    if tag.value.tag is None:
+        return Unknown(why="there is no commit to ask about")
+    looking = held_back.look(world, request, rules, tag.value.tag.commit, bad)
+    return await asked("GitHub", looking, world.limits.source)
+
+
 def _would_break(request: ReleaseRequest, rules: Rules) -> list[str]:
     """Name the dependents whose constraint the version does not satisfy: only they matter."""
     try:
@@ -240,18 +295,24 @@ async def _neighbours(
 async def running(world: World, service: str, environment: str) -> Running:
     """Read from the cluster which version of a service has the traffic in an environment."""
     target = target_of(world.catalog(), service, environment)
+    slot: SlotFact | None = None
     try:
         traffic = await world.cluster.look_at_traffic(target)
         if traffic.live is None:
             return Running(service=service, version=None, deployed=True)
         slot = await world.cluster.look_at_slot(target, traffic.live)
     except MissingError:
-        return Running(service=service, version=None, deployed=False)
-    if not slot.exists:
+        pass
+    is_here = slot is not None and slot.exists
+    if not is_here and not target.may_be_elsewhere:
         return Running(service=service, version=None, deployed=False)
     async with world.store.read() as session:
         stays = await ledger.history(session, service=service, environment=environment)
-    version = live_version(slot, target.image_pattern, [stay.fact() for stay in stays])
+    seen = [stay.fact() for stay in stays]
+    if slot is None or not is_here:
+        known = seen[0].version if seen else None
+        return Running(service=service, version=known, deployed=bool(seen))
+    version = live_version(slot, target.image_pattern, seen)
     return Running(service=service, version=version, deployed=True)
 
 

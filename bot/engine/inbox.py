@@ -22,6 +22,7 @@ from bot.engine.world import World
 from bot.errors import PermanentError, StaleLeaseError, StoreError, TemporaryError, UserError
 from bot.ports import Invocation, Message, Reply, Webhook
 from bot.store import audit, inbox, outbox, releases
+from bot.store.audit import written
 from bot.store.session import Session
 from bot.views import answers, forms, refusals
 
@@ -211,8 +212,10 @@ class Inbox:
                 now,
                 actor=invocation.user,
                 reason=str(refusal.code),
-                asked=invocation.words or invocation.action,
+                asked=written(invocation.words or invocation.action),
                 value=invocation.value,
+                channel=invocation.channel,
+                via=invocation.kind,
             )
             await self._reply(session, invocation, answers.refused(refusal))
 

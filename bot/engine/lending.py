@@ -3,7 +3,6 @@
 Only who has the right by the catalogue can lend it: what was lent is not lent further.
 """
 
-import secrets
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -13,12 +12,12 @@ from bot.domain.lending import LONGEST, Delegation
 from bot.domain.permissions import roles_for
 from bot.domain.reasons import Reason
 from bot.domain.rules import runs_in
-from bot.domain.value import digest
 from bot.engine.deciding import Change, Deciding
 from bot.engine.people import is_outsider, roles_of
 from bot.errors import UserError
 from bot.ports import Message
-from bot.store import audit, delegations, outbox
+from bot.store import delegations, outbox
+from bot.store.audit import written
 from bot.store.session import Session
 from bot.views import answers, approval_lines, approval_refusals, refusals
 
@@ -54,7 +53,6 @@ class Lending(Deciding):
             since=self._now,
             until=until,
             reason=reason,
-            salt=secrets.token_hex(16) if reason else None,
         )
 
         async def store(session: Session) -> Message | None:
@@ -70,9 +68,9 @@ class Lending(Deciding):
             session,
             AuditTag.RIGHT_LENT,
             one.environment,
-            to=await audit.hashed(session, one.to),
+            to=f"<@{one.to}>",
             until=one.until.isoformat(),
-            reason=digest(f"{one.salt}:{one.reason}") if one.reason else None,
+            reason=written(one.reason),
         )
 
     async def _tell(self, session: Session, text: str) -> None:
@@ -97,8 +95,7 @@ class Lending(Deciding):
                     "`/release delegate` lists what is lent.",
                     Reason.NOTHING_TO_DO,
                 )
-            to_hash = await audit.hashed(session, to)
-            await self._note(session, AuditTag.RIGHT_TAKEN_BACK, environment, to=to_hash)
+            await self._note(session, AuditTag.RIGHT_TAKEN_BACK, environment, to=f"<@{to}>")
             await self._tell(session, approval_lines.taken_back(me, to, environment))
             return None
 

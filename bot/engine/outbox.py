@@ -15,6 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from bot.domain.checklists import Tick
 from bot.domain.releases import Release
+from bot.engine import record
 from bot.engine.charts import Charts
 from bot.engine.duties import Duty
 from bot.engine.faults import fault_id
@@ -210,6 +211,9 @@ class Outbox:
             return
         self._drawn_at[card.release_id] = now
         async with self._world.store.write() as session:
+            if card.ts is None:
+                # The record first: whoever tells of a change locks its head before the card's row.
+                await record.note_card(session, card, message, ts, now)
             await cards.sent(session, card.release_id, ts, card.wanted)
 
     def _card_at(self, card: CardRow, now: datetime) -> datetime:
@@ -293,8 +297,8 @@ class Outbox:
         text = "\n".join(Message.model_validate_json(row.body).text for row in rows)
         message = card_view.thread_message(text).model_copy(update={"key": batch})
         tried = first.batch is not None or first.attempts > 0
-        await self._post_once(first.channel, message, thread, tried=tried)
-        await self._sent(ids)
+        ts = await self._post_once(first.channel, message, thread, tried=tried)
+        await self._sent(first, ids, text, ts)
 
     async def _post(self, row: OutboxRow) -> None:
         now = self._world.clock.now()
@@ -306,8 +310,8 @@ class Outbox:
         message = Message.model_validate_json(row.body).model_copy(update={"key": row.key})
         async with self._world.store.write() as session:
             await outbox.bind(session, ids, row.key)
-        await self._post_once(row.channel, message, row.thread, tried=row.batch is not None)
-        await self._sent(ids)
+        ts = await self._post_once(row.channel, message, row.thread, tried=row.batch is not None)
+        await self._sent(row, ids, message.text, ts)
 
     async def _chart(self, row: OutboxRow, card: CardRow | None) -> None:
         """Begin a chart beside all else: what is drawn and uploaded must hold up no line."""
@@ -330,11 +334,13 @@ class Outbox:
                     await outbox.give_up(session, ids)
                 return
             raise
-        await self._sent(ids)
+        await self._sent(row, ids, message.text)
 
-    async def _sent(self, ids: list[int]) -> None:
+    async def _sent(self, row: OutboxRow, ids: list[int], text: str, ts: str | None = None) -> None:
+        now = self._world.clock.now()
         async with self._world.store.write() as session:
-            await outbox.sent(session, ids, self._world.clock.now())
+            await record.note_sent(session, row, text, now, ts)
+            await outbox.sent(session, ids, now)
 
 
 def _by_thread(rows: list[OutboxRow]) -> list[list[OutboxRow]]:

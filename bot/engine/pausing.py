@@ -14,7 +14,7 @@ from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.engine import record, undoing
+from bot.engine import record, stop_facts, undoing
 from bot.engine.steps import bake
 from bot.engine.steps.work import Work
 from bot.engine.world import World
@@ -89,7 +89,7 @@ def going_on(release: Release, now: datetime, *, promoted: bool) -> Release:
     since = progress.since
     if release.state is State.PAUSED:
         waited = now - (progress.pause_since or now)
-        own = release.reason is Reason.PAUSED_BY_PERSON
+        own = release.reason in (Reason.PAUSED_BY_PERSON, Reason.HALTED)
         since = since + waited if own and since else now
     changes = {
         "since": since,
@@ -152,8 +152,14 @@ async def _look(work: Work) -> tuple[Outcome | None, dict[str, object]]:
 
 
 async def _over(work: Work, release: Release) -> bool:
-    """Nobody ended the pause: do what policy says."""
+    """Nobody ended the pause: do what policy says. In a halt nobody's silence moves anything on."""
     now = work.now
+    if _then(release) == "go-on" and release.kind == "release" and await _is_halted(work):
+        after = release.progressed({"pause_until": now + release.rules.doubt.pause})
+        async with work.world.store.write() as session:
+            await leases.hold(session, work.lease, None)
+            await record.advance(session, release, after, now, due_at=_next(after, now))
+        return False
     if _then(release) == "rollback":
         sentence = f"Nobody decided by {plain_moment(release.progress.pause_until or now, now)}."
         return await undoing.fail(work, release, Failed(Reason.PAUSE_RAN_OUT, sentence))
@@ -164,6 +170,11 @@ async def _over(work: Work, release: Release) -> bool:
         said = [lines.pause_over(lines.then("go-on"))]
         await record.advance(session, release, after, now, due_at=now, lines=said)
     return True
+
+
+async def _is_halted(work: Work) -> bool:
+    async with work.world.store.read() as session:
+        return await stop_facts.halt_on(session, work.release.environment, work.now) is not None
 
 
 def _stopped(release: Release, now: datetime, by: str | None = None) -> Release:

@@ -6,17 +6,26 @@ from bot.domain.audit import AuditEntry
 from bot.domain.facts import Facts, Known, LedgerFact, LockFact
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult
+from bot.domain.lifecycle import UNDER_WAY, State
 from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
 from bot.domain.releases import Approval, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules, rules_for
+from bot.domain.scanned import Scanned
+from bot.domain.standing import in_the_way
+from bot.domain.story import Story
 from bot.domain.versions import bare
+from bot.domain.whereabouts import Whereabouts
+from bot.engine import scans, stop_facts
 from bot.engine.facts import gather, running, version_as_tagged
+from bot.engine.people import roles_of
+from bot.engine.whereabouts import look
 from bot.engine.world import World
-from bot.errors import PermanentError, TemporaryError
-from bot.store import approvals, audit, cards, ledger, releases, targets
+from bot.errors import PermanentError, TemporaryError, UserError
+from bot.store import approvals, audit, audit_texts, cards, ledger, people, releases, targets
 from bot.views import refusals
+from bot.views.card import Card
 
 
 class Queries:
@@ -41,13 +50,35 @@ class Queries:
         async with self._world.store.read() as session:
             votes = await approvals.of(session, release_id)
             record = await audit.of_subject(session, release_id)
-            names = await audit.people(session)
+            names = await people.names(session)
         return release, votes, record, names
+
+    async def story(self, release_id: str) -> Story:
+        """Read all that the record has on one release, and what stands beside it."""
+        release = await self.release(release_id)
+        async with self._world.store.read() as session:
+            votes = await approvals.of(session, release_id)
+            entries = await audit.of_subject(session, release_id)
+            names = await people.names(session)
+            texts = await audit_texts.on(session, release_id)
+        return Story(release=release, votes=votes, entries=entries, names=names, texts=texts)
 
     async def under_way(self) -> list[Release]:
         """List all that has not ended, oldest first."""
         async with self._world.store.read() as session:
             return await releases.unfinished(session)
+
+    async def where(self, environment: str) -> Whereabouts:
+        """Read what can be released in an environment, and what is in the way."""
+        return await look(self._world, environment)
+
+    async def stops_of(self, service: str, environment: str) -> tuple[GateResult, ...]:
+        """Say what stops releases of one service in an environment now."""
+        request = ReleaseRequest(service=service, version="v0", environment=environment)
+        rules, now = self.rules(request), self._world.clock.now()
+        async with self._world.store.read() as session:
+            known = await stop_facts.read(session, request, rules, now, None)
+        return in_the_way(request, rules, known, now)
 
     async def latest(
         self, service: str | None, environment: str | None, limit: int = 10
@@ -57,6 +88,36 @@ class Queries:
             return await releases.latest(
                 session, service=service, environment=environment, limit=limit
             )
+
+    async def undoable(self, service: str, environment: str, user: str) -> Card | None:
+        """Find what that person's rollback of a place would take back; None where nothing is.
+
+        What is under way has its own buttons, on its card.
+        """
+        async with self._world.store.read() as session:
+            newest = await releases.latest(
+                session,
+                service=service,
+                environment=environment,
+                states=[*UNDER_WAY, State.SUCCEEDED],
+                limit=1,
+            )
+            if not newest or newest[0].state is not State.SUCCEEDED:
+                return None
+            newer = await releases.newer_started(session, newest[0])
+        if not await self._may_roll_back(service, environment, user):
+            return None
+        return Card(release=newest[0], now=self._world.clock.now(), newer=newer)
+
+    async def _may_roll_back(self, service: str, environment: str, user: str) -> bool:
+        env = self._world.catalog().environments.get(environment)
+        roles = env.rights.rollback if env else ()
+        try:
+            have = await roles_of(self._world, user, roles, service=service, stale_will_do=True)
+        except UserError:
+            # Slack doesn't say who is in a group: the button is left away, and the verb says why.
+            return False
+        return bool(have)
 
     async def place(
         self, service: str, environment: str
@@ -101,6 +162,10 @@ class Queries:
             build_plan(request, rules, facts),
             facts,
         )
+
+    async def scan(self, service: str, version: str) -> Scanned:
+        """Look at what proves a version. Raises UserError where it has no tag."""
+        return await scans.look(self._world, service, version)
 
     async def release_of_thread(self, channel: str, thread: str | None) -> str | None:
         """Find the release whose card is the root of this thread."""

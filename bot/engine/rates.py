@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.domain.facts import Rate
-from bot.domain.indicators import Indicator, filled
+from bot.domain.indicators import ROLES, Indicator, filled
 from bot.domain.rules import Rules
 from bot.engine.world import World
 from bot.errors import PermanentError, TemporaryError
@@ -49,8 +49,8 @@ async def _hour(measuring: Metrics, selector: str, rules: Rules, now: datetime) 
     """Count over both slots: whichever of them was live."""
     target = rules.target
     queries = [
-        filled(selector, service=target.service, namespace=target.namespace, slot=slot)
-        for slot in SLOTS
+        filled(selector, service=target.service, namespace=target.namespace, slot=slot, role=role)
+        for slot, role in zip(SLOTS, ROLES, strict=True)
     ]
     counts = await asyncio.gather(
         *(measuring.number(f"sum(increase({query}[1h]))", now) for query in queries)

@@ -63,6 +63,7 @@ class Reconciler:
         self._back: dict[str, asyncio.Task[None]] = {}
         self._bugs: dict[str, datetime] = {}
         self._elsewhere: dict[str, float] = {}
+        self._halted: dict[str, float] = {}
         self._seen: dict[tuple[str, str], str] = {}
         self._changed: set[str] = set()
         self._places = Places()
@@ -99,7 +100,7 @@ class Reconciler:
         now = self._world.clock.now()
         async with self._world.store.read() as session:
             due = await releases.due(session, now)
-            going_back = await wishes.releases_going_back(session)
+            going_back, halting = await wishes.urgent(session)
         started = 0
         self._elsewhere = {name: t for name, t in self._elsewhere.items() if t > monotonic()}
         for release_id in going_back:
@@ -110,6 +111,7 @@ class Reconciler:
         # A word that comes while its tick is under way is for the next one.
         self._changed -= told
         known = {release_id for release_id, _, _ in due}
+        told |= self._to_halt(halting)
         due += [(release_id, State.RUNNING, now) for release_id in sorted(told - known)]
         for release_id, state, at in due:
             rested = self._bugs.get(release_id, now) <= now and release_id not in self._elsewhere
@@ -118,6 +120,17 @@ class Reconciler:
                 self._start(self._at_work, release_id, force=False, paced=waits, due_at=at)
                 started += 1
         return started
+
+    def _to_halt(self, wished: list[str]) -> set[str]:
+        """Pick those whose tick may have written a later time over the halt's wake-up.
+
+        One in the middle of a shift keeps the wish open: it is looked at each second.
+        """
+        again = monotonic() - POLL_SECONDS
+        fresh = {name for name in wished if self._halted.get(name, again) <= again}
+        self._halted = {n: t for n, t in self._halted.items() if n in wished}
+        self._halted.update(dict.fromkeys(fresh, monotonic()))
+        return fresh
 
     def _start(
         self,

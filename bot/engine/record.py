@@ -8,14 +8,21 @@ from datetime import datetime, timedelta
 
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
+from bot.domain.cdevents import Happening, cdevents_of, happenings
 from bot.domain.charts import chart_of
 from bot.domain.events import event_of, happened
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
+from bot.domain.scores import NO_SCORES, Scores, scores_of
 from bot.ports import Message
-from bot.store import audit, cards, events, host_views, outbox, releases
+from bot.store import audit, cards, events, evidence, host_views, outbox, releases, stops
+from bot.store.audit import written
 from bot.store.session import Session, note_ending
+from bot.store.tables import CardRow, OutboxRow
 from bot.views import host_view
+
+CHECKPOINT = "checkpoint"
+"""How the keys of messages begin that publish a checkpoint."""
 
 VIEW_REST = timedelta(seconds=1)
 """How long GitHub's view of a release waits: what follows at once is shown in its stead."""
@@ -36,13 +43,14 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
 ) -> None:
     """Store a release's new value; its change of state, its lines and its card follow from it.
 
-    The caller holds the lease in this transaction, or has taken the row over. Who starts or ends
-    a release that had started hands in the catalogue: it says how the platform is told of it.
+    The caller holds the lease in this transaction, or has taken the row over. Who changes a release
+    so that somebody outside hears of it hands in the catalogue: it says who is told, and how.
     """
     await releases.update_row(session, after, due_at)
     await show_on_host(session, before, after, now)
     if after.ended and not before.ended:
         note_ending(session, after)
+        await _free(session, after, now)
     if after.state is not before.state:
         await audit.append(
             session,
@@ -56,7 +64,7 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
         )
     # After the record's entry, whose chain lets one transaction at a time through: so the events of
     # a service become visible in the order of their numbers.
-    await tell_platform(session, before, after, catalog)
+    await tell_outside(session, before, after, now, catalog)
     await say(session, after, lines, now)
     if after.reason is not before.reason:
         await show_metric(session, after, now)
@@ -65,17 +73,63 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
         await cards.want(session, after.id, after.asker.channel, now, urgent=urgent)
 
 
-async def tell_platform(
-    session: Session, before: Release | None, after: Release, catalog: Catalog | None
+async def _free(session: Session, release: Release, now: datetime) -> None:
+    """End the locks that belong to a release which ends; nobody else's."""
+    for lock in await stops.lift_of_release(session, release.id, now):
+        await audit.append(
+            session, AuditTag.LOCK_ENDED, lock.id, now, release=release.id, scope=lock.scope
+        )
+        await releases.wake_blocked(session, release.environment, now)
+
+
+async def tell_outside(
+    session: Session,
+    before: Release | None,
+    after: Release,
+    now: datetime,
+    catalog: Catalog | None,
 ) -> None:
-    """Write the event that a change means, if it means one, and a delivery for each sink."""
-    kind = happened(before, after)
-    if kind is None:
+    """Write the events that a change means, and a delivery of each for the sinks that take it.
+
+    One that is there already is not written again: its id follows from what it tells of.
+    """
+    kinds, found = tuple(happened(before, after)), happenings(before, after)
+    if not kinds and not found:
         return
     if catalog is None:
-        raise RuntimeError(f"{after.id} starts or ends, and no catalogue names its service")
-    event = event_of(kind, after, catalog)
-    await events.put(session, event, (after.id, after.service), catalog.events.sinks)
+        raise RuntimeError(f"{after.id} has news for outside, and no catalogue names its service")
+    place = (after.id, after.service)
+    for kind in kinds:
+        completed = kind == "DeploymentCompletedEvent"
+        scores = await _scores(session, after, catalog) if completed else NO_SCORES
+        event = event_of(kind, after, catalog, scores)
+        await events.put(session, event, place, catalog.events.takers("platform"))
+    takers = catalog.events.takers("cdevents")
+    if takers:
+        await _tell_cdevents(session, after, found, now, catalog, takers)
+
+
+async def _tell_cdevents(
+    session: Session,
+    release: Release,
+    found: tuple[Happening, ...],
+    now: datetime,
+    catalog: Catalog,
+    takers: list[str],
+) -> None:
+    """Write the CDEvents; where no sink takes them there are none."""
+    known = await events.told(session, release.id)
+    for event in cdevents_of(found, release, catalog, now, known):
+        await events.put(session, event, (release.id, release.service), takers)
+
+
+async def _scores(session: Session, release: Release, catalog: Catalog) -> Scores:
+    """Work out what the evidence on the commit says at this moment."""
+    plan, entry = release.plan, catalog.services.get(release.service)
+    if plan is None or plan.commit is None or entry is None:
+        return NO_SCORES
+    found = await evidence.of_commit(session, release.service, plan.commit)
+    return scores_of(found, catalog.evidence.weights, entry.evidence.budgets)
 
 
 async def show_on_host(session: Session, before: Release, after: Release, now: datetime) -> None:
@@ -117,6 +171,45 @@ async def show_metric(session: Session, release: Release, now: datetime) -> None
         now,
         channel=release.asker.channel,
         release_id=release.id,
+    )
+
+
+async def note_sent(
+    session: Session, row: OutboxRow, text: str, now: datetime, ts: str | None = None
+) -> None:
+    """Put on the record that Slack has a message. Called before the row itself is written.
+
+    A checkpoint's own message makes no entry: then a record at rest would never rest.
+    """
+    if row.key.startswith(f"{CHECKPOINT}:"):
+        return
+    await audit.append(
+        session,
+        AuditTag.MESSAGE_SENT,
+        row.release_id or "message",
+        now,
+        kind=row.kind,
+        channel=row.channel,
+        thread=row.thread,
+        ts=ts,
+        to=f"<@{row.user}>" if row.user else None,
+        text=written(text, row.user),
+    )
+
+
+async def note_card(
+    session: Session, card: CardRow, message: Message, ts: str, now: datetime
+) -> None:
+    """Put on the record where a release's card was posted. What it shows later follows from it."""
+    await audit.append(
+        session,
+        AuditTag.MESSAGE_SENT,
+        card.release_id,
+        now,
+        kind="card",
+        channel=card.channel,
+        ts=ts,
+        text=written(message.text),
     )
 
 

@@ -15,7 +15,7 @@ from bot.domain.releases import Progress, Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.returning import Former, former_of, return_rules
 from bot.domain.rules import rules_for
-from bot.engine import effects, record, undoing
+from bot.engine import effects, held_back, record, stop_facts, undoing
 from bot.engine.deciding import Change, Deciding
 from bot.engine.effects import TRAFFIC, EarlyLook, HeadStart
 from bot.errors import UserError
@@ -44,7 +44,7 @@ class Rollbacks(Deciding):
                 raise refusals.too_late(fresh, "roll back")
             await self._note(session, AuditTag.ROLLBACK_ASKED, release_id)
             wish = await self._wish(session, release_id, "rollback")
-            after = await undoing.turn_back(session, fresh, wish, self._now)
+            after = await undoing.turn_back(session, fresh, wish, self._now, self._world.catalog())
             return await self._begun(session, lease, after, early)
 
         return store
@@ -71,7 +71,10 @@ class Rollbacks(Deciding):
             shown = [(r.id, r.asker.channel) for r in (rollback, undone)]
             await cards.want_all(session, shown, self._now, urgent=True)
             await self._note(session, AuditTag.ROLLBACK_ASKED, rollback.id, undoes=undone.id)
-            await record.tell_platform(session, None, rollback, self._world.catalog())
+            await self._pass_lock(session, rollback)
+            await stop_facts.note_passed(session, rollback, self._now, self._asker.user)
+            catalog = self._world.catalog()
+            await record.tell_outside(session, None, rollback, self._now, catalog)
             said = [lines.rollback_asked(self._asker.user)]
             await record.say(session, rollback, said, self._now)
             return await self._begun(session, lease, rollback, early)
@@ -109,6 +112,7 @@ class Rollbacks(Deciding):
                 environment=place[1],
                 version=former.version,
             )
+            await self._pass_lock(session, rollback)
             said = [lines.return_asked(self._asker.user, former, now)]
             await record.say(session, rollback, said, now)
 
@@ -166,6 +170,10 @@ class Rollbacks(Deciding):
             acted_by=self._asker.user,
             acted_at=self._at,
         )
+
+    async def _pass_lock(self, session: Session, rollback: Release) -> None:
+        by = self._asker.user
+        await held_back.note_passed(session, rollback.id, _place(rollback), self._now, by=by)
 
     async def _taken(self, session: Session, release_id: str, place: tuple[str, str]) -> Lease:
         world = self._world

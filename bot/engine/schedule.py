@@ -5,10 +5,13 @@ from datetime import timedelta
 
 import structlog
 
+from bot.engine.calendars import read_due
+from bot.engine.checkpoints import Keeping, checkpoint_if_due
 from bot.engine.reporting import report_if_due
+from bot.engine.topics import Topics
 from bot.engine.world import World
 from bot.errors import TemporaryError
-from bot.store import jobs
+from bot.store import evidence, jobs
 
 log = structlog.get_logger()
 
@@ -18,8 +21,8 @@ KEEP = timedelta(days=30)
 ScheduledJob = tuple[str, str, Callable[[], Awaitable[None]]]
 
 
-def housekeeping(world: World) -> list[ScheduledJob]:
-    """List the jobs: name, crontab line in UTC, what to call."""
+def housekeeping(world: World, keeping: Keeping | None = None) -> list[ScheduledJob]:
+    """List the jobs: name, crontab line in UTC, what to call. `keeping`: of signed checkpoints."""
 
     async def sweep() -> None:
         await once(world, "sweep", lambda: _sweep(world))
@@ -30,8 +33,24 @@ def housekeeping(world: World) -> list[ScheduledJob]:
         except TemporaryError as error:
             log.warning("job_skipped", job="report", error=str(error))
 
+    async def calendars() -> None:
+        try:
+            await read_due(world)
+        except TemporaryError as error:
+            log.warning("job_skipped", job="calendars", error=str(error))
+
+    async def checkpoint() -> None:
+        if keeping is not None:
+            await checkpoint_if_due(world, keeping)
+
     # Zones and times are the catalogue's, which may change at any moment: each minute asks anew.
-    return [("sweep", "17 3 * * *", sweep), ("report", "* * * * *", report)]
+    jobs_: list[ScheduledJob] = [
+        ("sweep", "17 3 * * *", sweep),
+        ("report", "* * * * *", report),
+        ("calendars", "* * * * *", calendars),
+        ("topics", "* * * * *", Topics(world).show),
+    ]
+    return [*jobs_, ("checkpoint", "* * * * *", checkpoint)] if keeping else jobs_
 
 
 async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -48,5 +67,7 @@ async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> 
 
 async def _sweep(world: World) -> None:
     async with world.store.write() as session:
-        gone = await jobs.sweep(session, world.clock.now() - KEEP)
+        now = world.clock.now()
+        gone = await jobs.sweep(session, now - KEEP)
+        gone += await evidence.sweep(session, now - world.raw_kept)
     log.info("swept", rows=gone)

@@ -17,7 +17,7 @@ from bot.domain.facts import Known, Unknown
 from bot.domain.namespaces import Workload
 from bot.domain.rules import runs_in
 from bot.domain.targets import Target, target_of
-from bot.engine.facts import asked
+from bot.engine.asking import asked
 from bot.engine.world import World
 from bot.store import ledger
 from bot.store.ledger import Entry
@@ -118,7 +118,8 @@ def _standing(
         runs=_stay(current) if current else None,
         ahead=tuple(map(_stay, history[before].get(service, ()))) if before else (),
         image=_live_image(images, current),
-        there=bool(images) or isinstance(answer, Unknown),
+        # What Argo Rollouts runs is no Deployment: of it the ledger knows.
+        there=bool(images) or isinstance(answer, Unknown) or target.is_rollout,
         tag=entry.tag,
         pattern=entry.image,
     )

@@ -2,18 +2,19 @@
 
 from typing import Literal
 
-from bot.domain.audit import AuditTag
+from bot.domain.audit import AuditTag, stamp
 from bot.domain.lifecycle import UNDER_WAY, WAITING, Event, State, advance, may
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import same_version
+from bot.engine import held_back, stop_facts
 from bot.engine.deciding import Change
 from bot.engine.rollbacks import Rollbacks
 from bot.errors import UserError
 from bot.ports import Message
-from bot.store import releases, targets, wishes
+from bot.store import releases, wishes
 from bot.store.session import Session
-from bot.views import lines, refusals
+from bot.views import lines, refusals, stop_refusals
 
 
 class Stops(Rollbacks):
@@ -144,6 +145,26 @@ class Stops(Rollbacks):
 
         return store
 
+    async def wait(self, release_id: str) -> Change:
+        """Let it wait for what opens after its time is over, and go on by itself then."""
+        release = await self._release(release_id)
+        await self._may_release(release, "wait with")
+
+        async def store(session: Session) -> Message | None:
+            fresh = await self._locked(session, release_id)
+            opens = fresh.opens_late
+            if opens is None:
+                raise refusals.waits_already(fresh)
+            until = opens + fresh.rules.approvals.expires
+            await self._note(session, AuditTag.RELEASE_WAITS, release_id, until=stamp(until))
+            state = advance(fresh.state, Event.LOOK_AGAIN_ASKED)
+            after = fresh.model_copy(update={"state": state, "expires_at": until})
+            said = [lines.waits(self._asker.user, opens, self._now)]
+            await self._advance(session, fresh, after, self._now, said)
+            return None
+
+        return store
+
     async def pause(self, release_id: str) -> Change:
         """Stop a running release where it is. The watching goes on."""
         return await self._wishing(release_id, "pause", AuditTag.RELEASE_PAUSED)
@@ -166,6 +187,10 @@ class Stops(Rollbacks):
             if await wishes.exists(session, self._key):
                 return None
             fresh = await self._locked(session, release_id)
+            if kind != "pause" and fresh.kind == "release":
+                halt = await stop_facts.halt_on(session, fresh.environment, self._now)
+                if halt is not None:
+                    raise stop_refusals.is_halted(fresh, halt, kind)
             if not _has_meaning(fresh, kind):
                 raise refusals.no_meaning(fresh, kind)
             await self._note(session, tag, release_id)
@@ -175,21 +200,21 @@ class Stops(Rollbacks):
         return store
 
     async def mended(self, release_id: str) -> Change:
-        """Say that the cause of a rollback is mended: the lock on the target is lifted."""
+        """Say that the cause of a rollback is mended: its lock is lifted, its commits may go on."""
         release = await self._release(release_id)
         env = self._environment(release.environment)
         await self._must(env.rights.rollback, release.service, f"lift the lock of {release.id}")
 
         async def store(session: Session) -> Message | None:
             fresh = await self._locked(session, release_id)
-            place = (fresh.service, fresh.environment)
-            if not await targets.unlock(session, place, release_id):
+            if not fresh.locks:
                 raise UserError(f"{release_id} holds no lock any more.", Reason.BUTTON_OLD)
             await self._note(session, AuditTag.CAUSE_MENDED, release_id)
+            await held_back.let_go(session, fresh, self._now)
             after = fresh.model_copy(update={"locks": False})
-            said = [lines.mended(self._asker.user)]
+            said = [lines.mended(self._asker.user, fresh)]
             await self._advance(session, fresh, after, None, said)
-            await releases.wake_blocked(session, fresh.environment, self._now)
+            await releases.wake_blocked(session, None, self._now)
             return None
 
         return store
@@ -206,6 +231,7 @@ class Stops(Rollbacks):
             fresh = await self._locked(session, release_id)
             if fresh.state is not State.ROLLING_BACK or not fresh.needs_attention:
                 raise refusals.too_late(fresh, "repaired")
+            await self._note(session, AuditTag.REPAIR_ASKED, release_id)
             await self._wish(session, release_id, "repaired")
             return None
 

@@ -17,7 +17,7 @@ from bot.domain.environments import Behind, Ephemeral
 from bot.domain.facts import Known, Unknown
 from bot.domain.namespaces import Branches, Knowing, Passing, known_as, told_apart
 from bot.domain.value import Value
-from bot.engine.facts import asked
+from bot.engine.asking import asked
 from bot.engine.people import named_in
 from bot.engine.standings import Standings, falling_behind
 from bot.engine.world import World

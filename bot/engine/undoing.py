@@ -5,18 +5,20 @@ Called by the working tick before it acts. A rollback waits for nothing but the 
 
 from datetime import datetime
 
+from bot.domain.applying import shows_logs
 from bot.domain.audit import AuditTag
 from bot.domain.by_hand import undo_command
+from bot.domain.catalog import Catalog
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Failed, Held
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.engine import record
+from bot.engine import held_back, record, stop_facts
 from bot.engine.steps.work import Work
 from bot.store import audit, leases, wishes
 from bot.store.session import Session
 from bot.store.wishes import Wish
-from bot.views import lines
+from bot.views import lines, log_lines
 
 
 def turned_back(
@@ -72,9 +74,21 @@ async def fail(work: Work, before: Release, outcome: Failed) -> bool:
             reason=outcome.reason.value,
             sentence=outcome.sentence,
         )
-        said = [*work.said, lines.undoing(outcome.sentence, moved=moved)]
-        await record.advance(session, before, after, now, due_at=now, lines=said)
+        if moved:
+            await held_back.note_passed(session, before.id, _place(before), now)
+        await stop_facts.note_passed(session, before, now)
+        said = [*work.said, _why_back(work, after, outcome)]
+        catalog = work.world.catalog()
+        await record.advance(session, before, after, now, due_at=now, lines=said, catalog=catalog)
     return True
+
+
+def _why_back(work: Work, after: Release, outcome: Failed) -> str:
+    """Say what failed and what follows, and where it was a pod, how to see what it wrote."""
+    said = lines.undoing(outcome.sentence, work.plan, moved=work.progress.moved)
+    allowed = shows_logs(work.world.catalog(), after.service, after.environment)
+    shown = allowed and log_lines.is_worth_asking(after)
+    return f"{said} {log_lines.hint(after.id)}" if shown else said
 
 
 async def hold(work: Work, before: Release, outcome: Held) -> bool:
@@ -99,7 +113,9 @@ def by_hand(release: Release) -> str:
     return undo_command(release) or "kubectl"
 
 
-async def turn_back(session: Session, release: Release, wish: Wish, now: datetime) -> Release:
+async def turn_back(
+    session: Session, release: Release, wish: Wish, now: datetime, catalog: Catalog
+) -> Release:
     """Put a release on its way back because a person wishes it. The caller holds its lease."""
     moved = release.progress.moved
     after = turned_back(
@@ -110,6 +126,15 @@ async def turn_back(session: Session, release: Release, wish: Wish, now: datetim
         detail=None,
     ).model_copy(update={"acted_by": wish.by, "acted_at": wish.at})
     line = lines.rollback_asked(wish.by) if moved else lines.cancelling(wish.by)
+    if moved:
+        await held_back.note_passed(session, release.id, _place(release), now, by=wish.by)
     await wishes.take_all(session, release.id, now)
-    await record.advance(session, release, after, now, due_at=now, lines=[line], by=wish.by)
+    await stop_facts.note_passed(session, release, now, wish.by)
+    await record.advance(
+        session, release, after, now, due_at=now, lines=[line], by=wish.by, catalog=catalog
+    )
     return after
+
+
+def _place(release: Release) -> tuple[str, str]:
+    return release.service, release.environment

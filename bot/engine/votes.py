@@ -180,7 +180,6 @@ def _copied(vote: Approval, release: Release) -> Approval:
             "release_id": release.id,
             "reused_from": vote.release_id,
             "comment": None,
-            "salt": None,
         }
     )
 

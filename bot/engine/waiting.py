@@ -3,16 +3,19 @@
 They change nothing outside. A release whose gates and approvals suffice becomes queued.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
 from bot.domain.approving import next_look, reminder_due, tally
 from bot.domain.audit import AuditTag
+from bot.domain.catalog import Catalog
 from bot.domain.facts import Diff, Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult, failed
-from bot.domain.lifecycle import Event, State, advance
+from bot.domain.grounds import grounds
+from bot.domain.lifecycle import WAITING, Event, State, advance
 from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
@@ -20,6 +23,7 @@ from bot.domain.releases import Approval, Progress, Release, SlotBefore
 from bot.domain.returning import return_gates, return_rules
 from bot.domain.reusing import news_of, seen_of
 from bot.domain.rules import Rules, bake_seconds, rules_for, runs_in
+from bot.domain.standing import recorded
 from bot.engine import record, votes
 from bot.engine.facts import gather, version_as_tagged
 from bot.engine.world import World
@@ -56,8 +60,8 @@ async def _run_out(world: World, lease: Lease, release: Release, now: datetime) 
     )
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
-        line = lines.ran_out(approval=approval)
-        await record.advance(session, release, after, now, due_at=None, lines=[line])
+        said, catalog = [lines.ran_out(approval=approval)], world.catalog()
+        await record.advance(session, release, after, now, due_at=None, lines=said, catalog=catalog)
 
 
 async def _look_again(world: World, lease: Lease, release: Release, now: datetime) -> None:
@@ -74,6 +78,16 @@ async def ask_gates_again(session: Session, release: Release, now: datetime) -> 
     after = release.model_copy(update={"state": state})
     await releases.take_over_row(session, release.id)
     await record.advance(session, release, after, now, due_at=now)
+
+
+async def ask_all_again(session: Session, environments: Collection[str], now: datetime) -> None:
+    """Let the gates of whatever waits there be asked anew: what stops releases is another now."""
+    for seen in await releases.waiting(session):
+        if seen.environment not in environments:
+            continue
+        release = await releases.get_locked(session, seen.id)
+        if release is not None and release.state in WAITING:
+            await ask_gates_again(session, release, now)
 
 
 async def _sleep_until(
@@ -93,7 +107,8 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
     if release.former is not None:
         rules = return_rules(rules)
     now = world.clock.now()
-    facts = await gather(world, release.request, rules, now, release_id=release.id)
+    back = release.former is not None
+    facts = await gather(world, release.request, rules, now, release_id=release.id, going_back=back)
     release = release if release.former else _spelled(release, rules, facts)
     if release.former is not None:
         gates = return_gates(release.former, release.request, facts, rules)
@@ -104,6 +119,7 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
         update={
             "diff": _diff(release, plan, facts),
             "rules": rules,
+            "weighed": tuple(bad.release for bad in facts.held_back),
             "seen": seen_of(facts),
             "news": news_of(facts),
             "packages": facts.packages,
@@ -182,10 +198,11 @@ async def _settle_gates(
             release.id,
             now,
             digest=after.digest,
-            **{gate.gate: f"{gate.status}: {gate.sentence}" for gate in gates},
+            **{gate.gate: recorded(gate) for gate in gates},
+            **(grounds(facts) if facts else {}),
         )
         said += _said(release, after, verdict)
-        await _store(session, release, after, verdict, now, said)
+        await _store(session, release, after, verdict, now, said, catalog=world.catalog())
     world.metrics.gates(gates)
 
 
@@ -227,7 +244,7 @@ def _slot_before(release: Release, facts: Facts) -> SlotBefore | None:
     plan = release.plan
     if plan is None or not isinstance(facts.cluster, Known):
         return None
-    idle = facts.cluster.value.slot(plan.idle)
+    idle = facts.cluster.value.slot(plan.goes_to)
     return SlotBefore(image=idle.image, version=idle.version, replicas=idle.wanted)
 
 
@@ -251,18 +268,20 @@ def _said(before: Release, after: Release, verdict: Admission) -> list[str]:
     return [lines.blocked(verdict.detail)] if news and verdict.detail else []
 
 
-async def _store(
+async def _store(  # noqa: PLR0913 - what was, what is and why, and what to say of it
     session: Session,
     before: Release,
     after: Release,
     verdict: Admission,
     now: datetime,
     said: list[str],
+    *,
+    catalog: Catalog,
 ) -> None:
     due = next_look(after, now) if after.state is State.AWAITING_APPROVAL else None
     due = due or _due(after, verdict, now)
     try:
-        await record.advance(session, before, after, now, due_at=due, lines=said)
+        await record.advance(session, before, after, now, due_at=due, lines=said, catalog=catalog)
     except releases.UnderWayError:
         # Another release took the target between the gate's look and this write.
         blocked = after.model_copy(

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from bot.domain.analysis import excused, forgiven
 from bot.domain.audit import AuditTag
-from bot.domain.facts import ClusterFact
+from bot.domain.facts import ClusterFact, SlotFact
 from bot.domain.lifecycle import Event, State, advance, may
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.engine import endings, pausing, record, undoing
+from bot.domain.versions import bare
+from bot.engine import endings, halting, pausing, record, undoing
 from bot.engine.world import World
 from bot.store import audit, leases, wishes
 from bot.store.leases import Lease
@@ -31,6 +32,9 @@ async def take(
     if back:
         return await _go_back(world, lease, release, back[0]), lease
     newest = open_ones[-1]
+    halts = [w for w in open_ones if w.kind == "halt"]
+    if halts and newest.kind != "resume":
+        return await halting.stopped(world, lease, release, halts[0]), lease
     if newest.kind == "resume" and release.reason is Reason.HELD:
         return await _resume(world, lease, release, newest)
     if newest.kind == "pause" and may(release.state, Event.PAUSED):
@@ -59,7 +63,7 @@ async def _go_back(world: World, lease: Lease, release: Release, wish: Wish) -> 
         return await _drop(world, lease, release)
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
-        return await undoing.turn_back(session, release, wish, now)
+        return await undoing.turn_back(session, release, wish, now, world.catalog())
 
 
 async def _withdraw(
@@ -77,8 +81,10 @@ async def _withdraw(
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
         await wishes.take_all(session, release.id, now)
-        said = [lines.cancelled(wish.by)]
-        await record.advance(session, release, after, now, due_at=None, lines=said, by=wish.by)
+        said, catalog = [lines.cancelled(wish.by)], world.catalog()
+        await record.advance(
+            session, release, after, now, due_at=None, lines=said, by=wish.by, catalog=catalog
+        )
     return after
 
 
@@ -91,8 +97,10 @@ async def _resume(
         return await _drop(world, lease, release), lease
     cluster = await world.cluster.look(plan.target)
     now = world.clock.now()
-    weight = cluster.traffic.weights.get(plan.idle, 0)
     before = release.progress
+    # In place the slot serves whatever was done to it: its share tells nothing.
+    share = cluster.traffic.weights.get(plan.goes_to, 0)
+    weight = before.weight if plan.in_place else share
     progress = before.model_copy(
         update={
             "weight": weight,
@@ -101,7 +109,7 @@ async def _resume(
             "promoted": False,
             "short_since": None,
             # What had happened until now is what the person has seen.
-            "restarts": None if before.restarts is None else cluster.slot(plan.idle).restarts,
+            "restarts": None if before.restarts is None else cluster.slot(plan.goes_to).restarts,
             "analysis": forgiven(excused(before.analysis), release.rules.watching),
         }
     )
@@ -164,13 +172,26 @@ async def _repaired(world: World, lease: Lease, release: Release, wish: Wish) ->
 
 
 def _what_is_true(release: Release, plan: Plan, cluster: ClusterFact) -> tuple[State, str]:
+    if not plan.has_pods:
+        return State.ROLLED_BACK, f"{bare(plan.previous or 'What ran before')} runs, by their word."
     live = cluster.live
     if live is None or live.ready == 0 or live.ready < live.wanted:
         return State.ABANDONED, "Neither slot has all the traffic and all of its pods."
-    says = f"{live.slot} has the traffic, {lines.ready(live)}."
-    went_back = live.slot == (plan.idle if plan.kind == "rollback" else plan.live)
+    says = f"{plan.where(live.slot)} has the traffic, {lines.ready(live)}."
+    if plan.in_place:
+        return _in_place(plan, live, says, moved=release.progress.moved)
+    went_back = live.slot == (plan.goes_to if plan.kind == "rollback" else plan.live)
     if plan.kind == "rollback":
         return (State.SUCCEEDED if went_back else State.FAILED), says
     if went_back:
         return (State.ROLLED_BACK if release.progress.moved else State.FAILED), says
     return State.SUCCEEDED, says
+
+
+def _in_place(plan: Plan, live: SlotFact, says: str, *, moved: bool) -> tuple[State, str]:
+    """Tell by the image, since the slot is the same whichever version is on it."""
+    if live.image == plan.previous_image:
+        return (State.ROLLED_BACK if moved else State.FAILED), says
+    if live.image == plan.image:
+        return State.SUCCEEDED, says
+    return State.ABANDONED, f"{plan.where(live.slot)} runs {live.image}, neither of the two."

@@ -7,17 +7,21 @@ it. It returns when it has to wait for something, or when the release has ended.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.admission import ASK_AGAIN
 from bot.domain.analysis import Move
 from bot.domain.audit import AuditTag
+from bot.domain.gates.result import GateResult, waiting
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
+from bot.domain.rules import rules_for
 from bot.domain.versions import Version, VersionError
-from bot.engine import endings, pausing, record, undoing, wishing
+from bot.engine import endings, held_back, pausing, record, stop_facts, undoing, wishing
 from bot.engine.effects import HeadStart
 from bot.engine.steps import STEPS
 from bot.engine.steps.work import Work
+from bot.engine.waiting import not_in_catalog
 from bot.engine.world import World
 from bot.errors import ConflictError, PermanentError, TemporaryError
 from bot.store import audit, leases, ledger, releases, targets
@@ -60,19 +64,10 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
         await targets.count_start(session, release.environment)
-        problem = None if release.former else await _order_broken(session, release)
+        problem = None if release.former else await _may_not_start(world, session, release, now)
         if problem:
             await leases.hold(session, lease, None)
-            after = release.model_copy(
-                update={
-                    "state": advance(release.state, Event.GATES_REFUSED),
-                    "reason": Reason.DEPENDENCY_UNDER_WAY,
-                    "detail": problem,
-                }
-            )
-            again = now + timedelta(seconds=60)
-            said = [lines.blocked(problem)]
-            await record.advance(session, release, after, now, due_at=again, lines=said)
+            await _block(session, release, problem, now)
             return False
         progress = release.progress.model_copy(update={"since": now})
         after = release.model_copy(
@@ -88,6 +83,42 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
         catalog = world.catalog()
         await record.advance(session, release, after, now, due_at=now, lines=said, catalog=catalog)
     return True
+
+
+async def _block(session: Session, release: Release, problem: GateResult, now: datetime) -> None:
+    changes = {
+        "state": advance(release.state, Event.GATES_REFUSED),
+        "reason": problem.reason,
+        "detail": problem.sentence,
+    }
+    after = release.model_copy(update=changes)
+    again = problem.until or now + ASK_AGAIN
+    said = [lines.blocked(problem.sentence)]
+    await record.advance(session, release, after, now, due_at=again, lines=said)
+
+
+async def _may_not_start(
+    world: World, session: Session, release: Release, now: datetime
+) -> GateResult | None:
+    """Ask once more, in the transaction that starts it, what may be another since the gates."""
+    step = "It goes on by itself when that has ended."
+    broken = await _order_broken(session, release)
+    if broken is not None:
+        return waiting("order", Reason.DEPENDENCY_UNDER_WAY, broken, next_step=step)
+    since = await _rolled_back_since(session, release)
+    if since is not None:
+        return waiting("free", Reason.BAD_COMMITS_UNKNOWN, since, next_step=step, until=now)
+    rules = release.rules
+    if not_in_catalog(world, release) is None:
+        rules = rules_for(world.catalog(), release.service, release.environment)
+    return next(iter(await stop_facts.standing(session, release, rules, now)), None)
+
+
+async def _rolled_back_since(session: Session, release: Release) -> str | None:
+    """Find a rollback whose bad commits the gates could not look for: it came after them."""
+    held = await held_back.ranges(session, release.rules.repository)
+    new = next((bad.release for bad in held if bad.release not in release.weighed), None)
+    return f"{new} was rolled back meanwhile; its commits are looked for in this." if new else None
 
 
 async def _order_broken(session: Session, release: Release) -> str | None:
@@ -149,7 +180,7 @@ async def _outcome(work: Work) -> Outcome:
 
 
 async def _done(work: Work, before: Release, outcome: Done) -> bool:
-    world, now = work.world, work.now
+    world, now, catalog = work.world, work.now, work.world.catalog()
     release = _stepped(work, outcome, now)
     last = release.progress.step >= len(release.steps())
     said = [*work.said, *([outcome.say] if outcome.say else [])]
@@ -166,12 +197,15 @@ async def _done(work: Work, before: Release, outcome: Done) -> bool:
             slot=work.step.slot,
             weight=work.step.weight,
         )
+        catalog = world.catalog()
         if not last:
-            await record.advance(session, before, release, now, due_at=now, lines=said)
+            await record.advance(
+                session, before, release, now, due_at=now, lines=said, catalog=catalog
+            )
         elif work.forward:
-            await endings.end_forward(session, before, release, now, said, world.catalog())
+            await endings.end_forward(session, before, release, now, said, catalog)
         else:
-            await endings.end_undo(session, before, release, now, said, world.catalog())
+            await endings.end_undo(session, before, release, now, said, catalog)
     world.metrics.step_done(work.step.kind, now - work.since)
     return not last
 
@@ -193,7 +227,7 @@ def _stepped(work: Work, outcome: Done, now: datetime) -> Release:
         }
     )
     changes: dict[str, object] = {"progress": progress}
-    if work.forward and work.step.kind == "shift" and work.step.weight == 100:  # noqa: PLR2004 - per cent
+    if work.forward and outcome.changes.get("weight") == 100:  # noqa: PLR2004 - per cent
         changes["live_since"] = now
     if not work.forward:
         changes["needs_attention"] = False
@@ -230,7 +264,10 @@ async def _write(
         if after == before and not said:
             await releases.update_row(session, after, due_at)
         else:
-            await record.advance(session, before, after, work.now, due_at=due_at, lines=said)
+            catalog = work.world.catalog()
+            await record.advance(
+                session, before, after, work.now, due_at=due_at, lines=said, catalog=catalog
+            )
 
 
 async def _failed(work: Work, before: Release, outcome: Failed) -> bool:

@@ -10,6 +10,8 @@ from bot.engine.metrics import Metrics
 from bot.engine.polling import Polling
 from bot.ports import Chat, Clock, Cluster, Namespaces, SourceHost
 from bot.ports import Metrics as Measuring
+from bot.ports_calendars import CalendarSource
+from bot.ports_health import Autoscalers, PodLogs
 from bot.ports_smoke import HttpChecks, Jobs
 from bot.store.session import Store
 
@@ -38,12 +40,17 @@ class Limits:
     """How long fewer pods than wanted may be ready in a bake: a node may have gone."""
     unschedulable: timedelta = timedelta(minutes=2)
     """How long a pod may find no node: one may be coming."""
+    autoscaler: timedelta = timedelta(seconds=60)
+    """How long a slot's size must hold before traffic where an autoscaler may take pods away. It
+    looks each 15 s, and new pods have no measurements at first."""
     measure: float = 10.0
     """Seconds of real time that Prometheus has for all that one look asks of it."""
     confirm: timedelta = timedelta(milliseconds=20)
     """How soon to look again whether endpoints followed the traffic."""
     attention: timedelta = timedelta(seconds=30)
     """After this long a rollback that can't finish calls for a person."""
+    catalog: float = 15.0
+    """Seconds of real time after which a catalogue is tried again that takes away too much."""
     survey: float = 60.0
     """Seconds of real time that a source has for all that a report asks of it."""
     sink: float = 10.0
@@ -107,9 +114,12 @@ class World:
     cluster: Cluster
     namespaces: Namespaces
     source: SourceHost
+    autoscalers: Autoscalers
+    logs: PodLogs
     jobs: Jobs
     checks: HttpChecks
     chat: Chat
+    calendars: CalendarSource
     catalog: Callable[[], Catalog]
     owner: str
     """Names this process in leases."""
@@ -122,6 +132,8 @@ class World:
     """This process's looks at workflow runs."""
     hears_github: bool = True
     """Whether GitHub's webhooks have a way in at all."""
+    raw_kept: timedelta = timedelta(days=90)
+    """How long reports are kept as they came."""
     commands: Wake = field(default_factory=Wake)
     """Rings for the inbox."""
     work: Wake = field(default_factory=Wake)

@@ -19,7 +19,6 @@ class DelegationRow(SQLModel, table=True):
     since: datetime
     until: datetime
     reason: str | None = None
-    salt: str | None = None
     ended_at: datetime | None = None
 
 

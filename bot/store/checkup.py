@@ -10,18 +10,27 @@ from time import time
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
-from sqlalchemy import make_url, text
+from sqlalchemy import inspect, make_url, text
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import TemporaryError
 from bot.ports import Checkup, Finding
 from bot.store import wakeups
 from bot.store.migrate import standing
+from bot.store.record_tables import AuditCheckpointRow, AuditHeadRow, AuditRow, AuditTextRow
 from bot.store.session import Store
-from bot.store.tables import AuditRow
+from migrations import guard
 
 SUBJECT = "Database"
-READ_AND_ADD = ("SELECT", "INSERT")
-ALL = (*READ_AND_ADD, "UPDATE", "DELETE")
+ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
+NEEDED = {
+    AuditRow.__tablename__: ("SELECT", "INSERT"),
+    AuditCheckpointRow.__tablename__: ("SELECT", "INSERT"),
+    AuditHeadRow.__tablename__: ("SELECT", "UPDATE"),
+    AuditTextRow.__tablename__: ("SELECT", "INSERT"),
+}
+"""What the bot needs on the record's tables; on each other table it needs everything. `audit erase`
+and `audit prune` are run as the owner."""
 
 _SCHEMA = """
 SELECT current_user, current_schema(),
@@ -47,6 +56,28 @@ async def examine(store: Store) -> Checkup:
         said = str(error).removeprefix("the database: ").rstrip(".")
         remedy = "Check DATABASE_URL, the network, and that the server runs."
         return Checkup(findings=(_bad(f"It can't be reached: {said}.", remedy),))
+
+
+_GUARDS = {
+    "postgresql": """
+SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = current_schema() AND t.tgenabled <> 'D'
+""",
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
+}
+
+
+async def missing_guards(session: AsyncSession) -> list[str] | None:
+    """List the guards of the record that are not up; None where its tables aren't there yet."""
+    connection = await session.connection()
+    dialect = connection.dialect.name
+    if not await connection.run_sync(
+        lambda sync: inspect(sync).has_table(AuditCheckpointRow.__tablename__)
+    ):
+        return None
+    up = await connection.run_sync(lambda sync: set(sync.execute(text(_GUARDS[dialect])).scalars()))
+    return sorted(guard.names(dialect) - up)
 
 
 def is_there(store: Store) -> bool:
@@ -125,7 +156,7 @@ async def _rights(store: Store) -> list[Finding]:
 
 def _table(user: str, name: str, owned: bool, *may: Any) -> Iterator[Finding]:  # noqa: FBT001 - a row
     """Say which rights on a table are missing. Nobody need change or delete the record."""
-    needed = READ_AND_ADD if name == AuditRow.__tablename__ else ALL
+    needed = NEEDED.get(name, ALL)
     given = dict(zip(ALL, may, strict=True))
     missing = ", ".join(right for right in needed if not given[right])
     if missing:

@@ -19,6 +19,9 @@ from bot.store.leases import insert_for
 from bot.store.session import changed
 from bot.store.tables import DELIVERIES, EVENTS, DeliveryRow, EventRow
 
+NO_RELEASE = ""
+"""Stands where an event is about no release."""
+
 _EARLIER = DELIVERIES.alias("earlier")
 
 _OPEN = DELIVERIES.c.due_at.is_not(None)
@@ -40,7 +43,8 @@ async def put(
 ) -> None:
     """Store an event, and a delivery of it for each sink. One that is there already stays so.
 
-    `place`: the release's id, and its service by the catalogue's name.
+    `place`: the release's id, and its service by the catalogue's name. What is about no release
+    has a name there that no service can have.
     """
     release_id, service = place
     row = {
@@ -259,20 +263,23 @@ async def resend(session: AsyncSession, *, event_id: str | None, sink: str | Non
     return changed(done)
 
 
-async def add_sink(session: AsyncSession, event_id: str, sink: str) -> bool:
-    """Send an event to a sink that it was not for; False where there is no such event."""
+async def add_sink(session: AsyncSession, event_id: str, sink: str) -> None:
+    """Send an event to a sink that it was not for. It must be there."""
     found = await session.exec(
         select(EVENTS.c.seq, EVENTS.c.service, EVENTS.c.at).where(EVENTS.c.id == event_id)
     )
-    row = found.first()
-    if row is None:
-        return False
-    seq, service, at = row
+    seq, service, at = found.one()
     await _send_to(session, event_id, seq, service, [sink], at)
-    return True
 
 
-async def has(session: AsyncSession, event_id: str) -> bool:
-    """Whether there is such an event."""
-    found = await session.exec(select(EVENTS.c.id).where(EVENTS.c.id == event_id))
-    return found.first() is not None
+async def find(session: AsyncSession, event_id: str) -> PlatformEvent | None:
+    """Read an event; None where there is no such one."""
+    found = await session.exec(select(EVENTS.c.body).where(EVENTS.c.id == event_id))
+    body = found.first()
+    return PlatformEvent.model_validate_json(body) if body else None
+
+
+async def told(session: AsyncSession, release_id: str) -> frozenset[str]:
+    """Name the events that a release has had, by their ids."""
+    found = await session.exec(select(EVENTS.c.id).where(EVENTS.c.release_id == release_id))
+    return frozenset(found.all())

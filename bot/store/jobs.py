@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.store.leases import insert_for
 from bot.store.session import changed
+from bot.store.stop_tables import STOPS
 from bot.store.tables import DELIVERIES, EVENTS, INBOX, JOBS, NAMESPACES, OUTBOX, WEBHOOKS, JobRow
 
 
@@ -43,6 +44,8 @@ async def sweep(session: AsyncSession, before: datetime) -> int:
         delete(DELIVERIES).where(DELIVERIES.c.delivered_at < before),
         delete(DELIVERIES).where(DELIVERIES.c.dead_at < before),
         delete(EVENTS).where(EVENTS.c.at < before, ~wanted),
+        delete(STOPS).where(STOPS.c.lifted_at < before),
+        delete(STOPS).where(STOPS.c.until < before),
         delete(NAMESPACES).where(NAMESPACES.c.said_at < before, *_over(before)),
     ):
         gone += changed(await session.exec(statement))

@@ -17,7 +17,7 @@ from bot.store.leases import insert_for
 from bot.store.session import changed
 from bot.store.tables import RELEASES, ReleaseRow
 
-_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """No letter or digit that sounds or looks like another: ids are read aloud."""
 
 
@@ -27,7 +27,7 @@ class UnderWayError(Exception):
 
 def new_id(length: int = 4) -> str:
     """Make a release id such as `rel-7k3f`."""
-    return "rel-" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "rel-" + "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 async def free_id(session: AsyncSession) -> str:
@@ -148,16 +148,12 @@ async def wake(session: AsyncSession, release_id: str, now: datetime) -> None:
     )
 
 
-async def wake_blocked(session: AsyncSession, environment: str, now: datetime) -> None:
-    """Make the blocked releases of an environment due: something there has ended."""
-    await session.exec(
-        update(RELEASES)
-        .where(
-            RELEASES.c.environment == environment,
-            RELEASES.c.state == State.BLOCKED.value,
-        )
-        .values(due_at=now)
-    )
+async def wake_blocked(session: AsyncSession, environment: str | None, now: datetime) -> None:
+    """Make the blocked releases of an environment due (None: of all): something has ended."""
+    change = update(RELEASES).where(RELEASES.c.state == State.BLOCKED.value)
+    if environment is not None:
+        change = change.where(RELEASES.c.environment == environment)
+    await session.exec(change.values(due_at=now))
 
 
 async def under_way(session: AsyncSession, environment: str) -> dict[str, str]:

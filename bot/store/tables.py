@@ -109,7 +109,6 @@ class ApprovalRow(SQLModel, table=True):
     at: datetime
     roles: str = ""
     comment: str | None = None
-    salt: str | None = None
     for_user: str | None = None
     reused_from: str | None = None
     used_by: str | None = None
@@ -157,39 +156,6 @@ class LedgerRow(SQLModel, table=True):
     source: str
     release_id: str | None = None
     ended_by: str | None = None
-
-
-class AuditRow(SQLModel, table=True):
-    """One entry of the record. Never changed; `previous` is unique, so nobody can fork it."""
-
-    __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_subject", "subject"),)
-
-    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    previous: str = Field(unique=True, max_length=64)
-    hash: str = Field(max_length=64)
-    tag: str
-    subject: str
-    body: str = Field(sa_column=Column(Text, nullable=False))
-
-
-class AuditHeadRow(SQLModel, table=True):
-    """The one head row of the record, updated in the transaction of each entry."""
-
-    __tablename__ = "audit_head"
-
-    id: int = Field(default=1, primary_key=True)
-    seq: int = 0
-    hash: str = Field(max_length=64)
-
-
-class PersonRow(SQLModel, table=True):
-    """The salt that ties a person to their hash in the record. Deleting it forgets them."""
-
-    __tablename__ = "people"
-
-    user: str = Field(primary_key=True)
-    salt: str
 
 
 class CardRow(SQLModel, table=True):
@@ -369,22 +335,22 @@ class NamespaceRow(SQLModel, table=True):
     said_at: datetime | None = None
 
 
-def _table(model: type[SQLModel]) -> Table:
+def table_of(model: type[SQLModel]) -> Table:
+    """Give the table itself: a statement that writes to it costs half of one through the mapper."""
     found: Table = model.__table__  # type: ignore[attr-defined]
     return found
 
 
-# The tables themselves: a statement that writes to one costs half of one through the mapper.
-RELEASES, TARGETS, ENVIRONMENTS = _table(ReleaseRow), _table(TargetRow), _table(EnvironmentRow)
-INBOX, WISHES, APPROVALS = _table(InboxRow), _table(WishRow), _table(ApprovalRow)
-INTENTS, LEDGER, PEOPLE = _table(IntentRow), _table(LedgerRow), _table(PersonRow)
-AUDIT, AUDIT_HEAD = _table(AuditRow), _table(AuditHeadRow)
+RELEASES, TARGETS = table_of(ReleaseRow), table_of(TargetRow)
+ENVIRONMENTS = table_of(EnvironmentRow)
+INBOX, WISHES, APPROVALS = table_of(InboxRow), table_of(WishRow), table_of(ApprovalRow)
+INTENTS, LEDGER = table_of(IntentRow), table_of(LedgerRow)
 CARDS, OUTBOX, WEBHOOKS, JOBS = (
-    _table(CardRow),
-    _table(OutboxRow),
-    _table(WebhookRow),
-    _table(JobRow),
+    table_of(CardRow),
+    table_of(OutboxRow),
+    table_of(WebhookRow),
+    table_of(JobRow),
 )
-EVENTS, DELIVERIES = _table(EventRow), _table(DeliveryRow)
-HOST_VIEWS, NAMESPACES = _table(HostViewRow), _table(NamespaceRow)
-DUTIES = _table(DutyRow)
+EVENTS, DELIVERIES = table_of(EventRow), table_of(DeliveryRow)
+HOST_VIEWS, NAMESPACES = table_of(HostViewRow), table_of(NamespaceRow)
+DUTIES, CATALOGS = table_of(DutyRow), table_of(CatalogRow)

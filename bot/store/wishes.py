@@ -13,7 +13,7 @@ from bot.store.tables import WISHES, WishRow
 
 
 class Wish(Value):
-    """What somebody asked: `cancel`, `rollback`, `pause`, `resume`, `promote` or `repaired`."""
+    """What somebody asked: `rollback`, `pause`, `resume`, `promote`, `repaired` or `halt`."""
 
     key: str
     release_id: str
@@ -45,14 +45,19 @@ async def open_ones(session: AsyncSession, release_id: str) -> list[Wish]:
     return [Wish.model_validate(row.model_dump()) for row in found.all()]
 
 
-async def releases_going_back(session: AsyncSession) -> list[str]:
-    """List releases with an open wish to roll back: they wait for nobody's lease."""
+async def urgent(session: AsyncSession) -> tuple[list[str], list[str]]:
+    """List releases with an open wish to roll back, and those that are to be halted.
+
+    The first wait for nobody's lease; the second for that only, whatever their rows wait for.
+    """
     found = await session.exec(
-        select(WishRow.release_id)
-        .where(col(WishRow.kind) == "rollback", col(WishRow.taken_at).is_(None))
+        select(WishRow.release_id, WishRow.kind)
+        .where(col(WishRow.kind).in_(["rollback", "halt"]), col(WishRow.taken_at).is_(None))
         .distinct()
     )
-    return list(found.all())
+    rows = found.all()
+    back = [release_id for release_id, kind in rows if kind == "rollback"]
+    return back, [release_id for release_id, kind in rows if kind == "halt"]
 
 
 async def take_all(session: AsyncSession, release_id: str, now: datetime) -> None:
@@ -60,5 +65,18 @@ async def take_all(session: AsyncSession, release_id: str, now: datetime) -> Non
     await session.exec(
         update(WISHES)
         .where(WISHES.c.release_id == release_id, WISHES.c.taken_at.is_(None))
+        .values(taken_at=now)
+    )
+
+
+async def take_kind(session: AsyncSession, release_id: str, kind: str, now: datetime) -> None:
+    """Mark a release's open wishes of one kind as taken."""
+    await session.exec(
+        update(WISHES)
+        .where(
+            WISHES.c.release_id == release_id,
+            WISHES.c.kind == kind,
+            WISHES.c.taken_at.is_(None),
+        )
         .values(taken_at=now)
     )

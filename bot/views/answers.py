@@ -15,8 +15,8 @@ from bot.domain.requests import ReleaseRequest
 from bot.domain.versions import bare
 from bot.errors import UserError
 from bot.ports import Invocation, Message
-from bot.views import blocks
-from bot.views.card import Card, draw, headline, state_line, steps_words
+from bot.views import blocks, log_lines, step_words
+from bot.views.card import Card, draw, headline, state_line
 from bot.views.gate_lines import gate_lines
 from bot.views.words import from_to, moment, person, safe
 
@@ -74,7 +74,7 @@ def planned(
         else "✓ Every gate lets it pass, now or in time."
     )
     lines = gate_lines(gates, diff=diff, whole=True)
-    then = f"Then: {steps_words(plan)}.\nPlan {short_digest_of(plan)}." if plan else ""
+    then = f"Then: {step_words.listed(plan)}.\nPlan {short_digest_of(plan)}." if plan else ""
     command = f"`/release {request.service} {request.version} {request.environment}` asks for it."
     parts = [f"{head}\n{verdict}", lines, then, command]
     shown = [part for part in parts if part]
@@ -86,13 +86,14 @@ def short_digest_of(plan: Plan) -> str:
     return short_digest(plan_digest(plan.text()))
 
 
-def under_way(releases: Sequence[Release], now: datetime) -> Message:
-    """List the releases that have not ended."""
+def under_way(releases: Sequence[Release], now: datetime, stops: Sequence[str] = ()) -> Message:
+    """List the releases that have not ended, after what stops releases."""
     if not releases:
-        return plain("Nothing is under way. `/release history` shows what was.")
+        nothing = "Nothing is under way. `/release history` shows what was."
+        return plain("\n".join([*stops, nothing]))
     rows = [f"*{safe(headline(r))}*\n{state_line(Card(release=r, now=now))}" for r in releases[:20]]
     more = f"\n{len(releases) - 20} more." if len(releases) > 20 else ""  # noqa: PLR2004 - a screenful
-    head = f"{len(releases)} under way." + more
+    head = "\n".join([*stops, f"{len(releases)} under way." + more])
     return Message(
         text="\n".join([head, *rows]),
         blocks=(blocks.section(head), *(blocks.section(row) for row in rows)),
@@ -115,6 +116,7 @@ class Place:
     runs: LedgerFact | None
     seen: str
     lock: LockFact | None
+    stops: Sequence[GateResult] = ()
 
 
 def place_status(place: Place, latest: Sequence[Release], now: datetime) -> Message:
@@ -131,13 +133,19 @@ def place_status(place: Place, latest: Sequence[Release], now: datetime) -> Mess
         lines.append("The ledger has nothing of it yet.")
     if lock:
         by = f" by {person(lock.by)}" if lock.by else ""
-        lines.append(f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}.")
+        lines.append(
+            f"! Held back since {lock.holder} was rolled back{by}: {safe(lock.why)}. "
+            "A version without the bad commits, or with their revert, passes."
+        )
+    lines += [gate_lines(place.stops, diff=None, whole=True)] if place.stops else []
     lines += [f"{safe(headline(r))}: {state_line(Card(release=r, now=now))}" for r in latest[:3]]
     return plain("\n".join(lines))
 
 
-def history(rows: Sequence[Release], now: datetime, about: str) -> Message:
-    """List releases, newest first."""
+def history(
+    rows: Sequence[Release], now: datetime, about: str, undoable: Card | None = None
+) -> Message:
+    """List releases, newest first. `undoable`: the one that the reader could take back."""
     if not rows:
         return plain(f"The bot has released nothing{about} yet.")
     lines = [
@@ -145,8 +153,20 @@ def history(rows: Sequence[Release], now: datetime, about: str) -> Message:
         f"    {state_line(Card(release=r, now=now))}"
         for r in rows
     ]
-    shown = [blocks.section(line) for line in lines[:20]]
+    shown: list[blocks.Block] = []
+    for row, line in zip(rows[:20], lines, strict=False):
+        shown.append(blocks.section(line))
+        if undoable is not None and undoable.release.id == row.id:
+            shown += _roll_back(undoable)
     return Message(text="\n".join(lines), blocks=tuple(shown))
+
+
+def _roll_back(card: Card) -> list[blocks.Block]:
+    """Take the card's own button to roll back, with its question; none where it has none."""
+    rows = [block for block in draw(card).blocks if block["type"] == "actions"]
+    buttons = [one for row in rows for one in row["elements"]]
+    found = [one for one in buttons if one["action_id"] == "release:rollback"]
+    return [blocks.actions(found)] if found else []
 
 
 def details(
@@ -155,8 +175,13 @@ def details(
     record: Sequence[AuditEntry],
     names: dict[str, str],
     now: datetime,
+    *,
+    logs: bool = False,
 ) -> Message:
-    """Show all of one release: gates, plan, people, record, and the way out by hand."""
+    """Show all of one release: gates, plan, people, record, and the way out by hand.
+
+    `logs`: whether policy lets people ask for lines of pods.
+    """
     plan = release.plan
     parts = [f"*{safe(headline(release))}*\n{state_line(Card(release=release, now=now))}"]
     if release.request.reason:
@@ -165,6 +190,8 @@ def details(
         parts.append(gate_lines(release.gates, diff=release.diff, whole=True))
     if plan:
         parts.append(_plan_part(release, plan))
+    if logs and log_lines.is_worth_asking(release):
+        parts.append(log_lines.hint(release.id))
     if votes:
         parts.append("\n".join(_vote(v, now) for v in votes))
     if release.diff and release.diff.authors:
@@ -181,7 +208,7 @@ def _plan_part(release: Release, plan: Plan) -> str:
     commit = (plan.commit or "unknown")[:12]
     command = undo_command(release) or "kubectl"
     return (
-        f"Plan {short_digest(release.digest or '')}: {steps_words(plan)}.\n"
+        f"Plan {short_digest(release.digest or '')}: {step_words.listed(plan)}.\n"
         f"Commit {commit}, image {safe(plan.image or 'unknown')}.\n"
         f"By hand, to go back: `{safe(command)}`"
     )
@@ -209,7 +236,7 @@ def approve_first(release: Release) -> Message:
         parts.append(blocks.section(gate_lines(release.gates, diff=release.diff, whole=True)))
     if plan:
         parts.append(
-            blocks.section(f"Plan {short_digest(release.digest or '')}: {steps_words(plan)}.")
+            blocks.section(f"Plan {short_digest(release.digest or '')}: {step_words.listed(plan)}.")
         )
     parts.append(
         blocks.actions([blocks.button("Approve", "release:approve", value, style="primary")])

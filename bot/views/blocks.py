@@ -24,6 +24,12 @@ def context(text: str) -> Block:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text)}]}
 
 
+def preformatted(text: str) -> Block:
+    """Make a box of text in which nothing is markup, whatever it says."""
+    element = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text}]}
+    return {"type": "rich_text", "elements": [element]}
+
+
 def confirm(title: str, text: str, yes: str) -> Block:
     """Make Slack's own question before a click counts."""
     return {

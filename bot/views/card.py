@@ -2,21 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
 from bot.domain.by_hand import undo_command
 from bot.domain.checklists import Tick
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, State
-from bot.domain.plans import Plan, PlanStep, short_digest
+from bot.domain.plans import short_digest
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.versions import bare
 from bot.ports import Message
-from bot.views import approval_card, blocks, verdict_lines
+from bot.views import approval_card, blocks, pause_lines, step_words, verdict_lines
 from bot.views.blocks import Block
 from bot.views.gate_lines import gate_lines
-from bot.views.words import about, count, from_to, moment, person, safe, took
+from bot.views.words import about, count, from_to, moment, person, safe, told, took
 
 ALL = 100
 BAR = 20
@@ -80,7 +79,7 @@ def state_line(card: Card) -> str:
         case State.RUNNING:
             return _running(release)
         case State.PAUSED:
-            return _paused(release, now)
+            return pause_lines.state(release, now)
         case State.ROLLING_BACK:
             return _rolling_back(release)
         case _:
@@ -95,54 +94,14 @@ def _blocked(release: Release, asked: str, now: datetime) -> str:
         verb = "says no" if refuses == 1 else "say no" if refuses else "opens by itself later"
         symbol = "✗" if refuses else "◷"
         return f"{symbol} Not yet: {gates} {verb}. {asked}{until}"
-    return f"◷ Not yet: {safe(release.detail or 'it waits')} {asked}{until}"
+    return f"◷ Not yet: {told(release.detail or 'it waits')} {asked}{until}"
 
 
 def _running(release: Release) -> str:
-    progress, steps = release.progress, release.steps()
-    doing = _doing(steps[progress.step], release) if progress.step < len(steps) else "Settling"
+    progress, doing = release.progress, step_words.doing(release)
     note = f": {safe(progress.note)}" if progress.note else ""
     trouble = f" ◷ {safe(progress.trouble)}; it goes on by itself." if progress.trouble else ""
     return f"{doing}{note}.{trouble}"
-
-
-def _paused(release: Release, now: datetime) -> str:
-    """Say what is asked, what the watching sees meanwhile, and how it ends by itself."""
-    progress = release.progress
-    if release.reason is Reason.HELD or progress.pause_until is None:
-        return f"! Held: {safe(release.detail or '')} Resume goes on from what is there."
-    note = f" Now: {safe(progress.note)}." if progress.note else ""
-    trouble = f" ◷ {safe(progress.trouble)}." if progress.trouble else ""
-    on = release.rules.doubt.then == "go-on" or release.kind == "rollback"
-    then = "goes on" if on else "goes back"
-    ends = f" At {moment(progress.pause_until, now)} it {then} by itself."
-    if release.reason is Reason.PAUSED_BY_PERSON:
-        by = f" by {person(progress.paused_by)}" if progress.paused_by else ""
-        return f"◷ Paused{by}.{note}{trouble}{ends}"
-    return f"! Asks you: {safe(release.detail or '')}{note}{trouble}{ends}"
-
-
-def _doing(step: PlanStep, release: Release) -> str:
-    match step.kind:
-        case "dispatch":
-            return f"{step.workflow} brings {bare(release.version)} to {step.slot}"
-        case "deploy":
-            return f"Setting {bare(release.version)} on {step.slot}"
-        case "scale":
-            return f"Growing {step.slot} for {step.share} %"
-        case "verify":
-            return f"Waiting for {step.slot}'s pods"
-        case "smoke":
-            return f"Smoke tests on {step.slot}"
-        case "shift":
-            return f"Moving traffic: {step.weight} % to {step.slot}"
-        case "bake":
-            share = f"{release.progress.weight} % on {step.slot}"
-            return f"Watching, {share}" if step.watch else share
-        case "restore":
-            return f"Putting {step.slot} back as it was"
-        case "settle":
-            return "Settling"
 
 
 def _rolling_back(release: Release) -> str:
@@ -150,8 +109,7 @@ def _rolling_back(release: Release) -> str:
     if release.needs_attention:
         command = f"\nBy hand: `{safe(undo_command(release) or 'kubectl')}`"
         return f"! Going back can't finish: {safe(release.detail or '')} It keeps trying.{command}"
-    steps, progress = release.steps(), release.progress
-    doing = _doing(steps[progress.step], release) if progress.step < len(steps) else "Settling"
+    progress, doing = release.progress, step_words.doing(release)
     note = f": {safe(progress.note)}" if progress.note else ""
     trouble = f" ◷ {safe(progress.trouble)}; it keeps trying." if progress.trouble else ""
     return f"↩ {why}Going back. {doing}{note}.{trouble}"
@@ -167,13 +125,15 @@ def _ended(release: Release, now: datetime) -> str:
         case State.ROLLED_BACK:
             plan = release.plan
             back = (
-                f" {bare(plan.previous)} serves on {plan.live}." if plan and plan.previous else ""
+                f" {bare(plan.previous)} serves on {plan.where(plan.live)}."
+                if plan and plan.previous
+                else ""
             )
             return f"↩ Rolled back{by} at {at}.{why}{back}"
         case State.FAILED:
-            return f"✗ Failed at {at}, before traffic moved.{why}"
+            return f"✗ Failed at {at}, before {_change(release)}.{why}"
         case State.CANCELLED:
-            return f"✗ Cancelled{by} at {at}. Traffic was not touched."
+            return f"✗ Cancelled{by} at {at}. {_untouched(release)}"
         case State.REJECTED:
             return f"✗ Rejected{by} at {at}. Nothing was changed."
         case State.EXPIRED:
@@ -182,6 +142,16 @@ def _ended(release: Release, now: datetime) -> str:
             return f"✗ Refused at {at}: it stayed blocked until its time was over."
         case _:
             return f"! Abandoned{by} at {at}.{why} Look at the cluster before the next release."
+
+
+def _change(release: Release) -> str:
+    in_place = release.plan is not None and release.plan.in_place
+    return "anything was replaced" if in_place else "traffic moved"
+
+
+def _untouched(release: Release) -> str:
+    in_place = release.plan is not None and release.plan.in_place
+    return "Nothing was replaced." if in_place else "Traffic was not touched."
 
 
 def _succeeded(release: Release, now: datetime) -> str:
@@ -198,12 +168,13 @@ def _progress(release: Release) -> str | None:
     plan = release.plan
     if plan is None:
         return None
+    run = f"<{release.progress.run_url}|run>" if release.progress.run_url else ""
+    if plan.in_place:
+        return run or None
     weight = release.progress.weight
     full = round(weight * BAR / ALL)
     bar = "█" * full + "░" * (BAR - full)
-    slot = plan.idle
-    run = f" · <{release.progress.run_url}|run>" if release.progress.run_url else ""
-    return f"`{bar}` {weight} % on {slot}{run}"
+    return f"`{bar}` {weight} % on {plan.goes_to}{f' · {run}' if run else ''}"
 
 
 def _gates(release: Release) -> str | None:
@@ -221,38 +192,15 @@ def _then(release: Release) -> str | None:
     estimate = release.expected_seconds
     when = f" {about(estimate).capitalize()}." if estimate else ""
     sees = verdict_lines.sights(release.sights, plan.live)
-    return f"Then: {steps_words(plan)}.{when}{f' {sees}' if sees else ''}"
-
-
-def steps_words(plan: Plan) -> str:
-    """Write the steps in one line: `deploy to green · health · smoke · 10 → 25 → 50 → 100 %`."""
-    words = []
-    weights = [str(step.weight) for step in plan.steps if step.kind == "shift"]
-    kinds = {step.kind: step for step in plan.steps}
-    if "deploy" in kinds:
-        words.append(f"deploy to {plan.idle}")
-    if "verify" in kinds:
-        words.append("health")
-    if "smoke" in kinds:
-        words.append("smoke")
-    words.append(f"{' → '.join(weights)} %")
-    held = [step.weight for step, next_ in pairwise(plan.steps) if next_.hold]
-    words += [f"waits for Promote at {weight} %" for weight in held]
-    watch = next((step.seconds for step in plan.steps if step.watch), None)
-    if watch:
-        words.append(f"watch {_length(watch)}")
-    return " · ".join(words)
-
-
-def _length(seconds: int) -> str:
-    return f"{seconds // 60} min" if seconds >= 60 and seconds % 60 == 0 else f"{seconds} s"  # noqa: PLR2004 - a minute
+    return f"Then: {step_words.listed(plan)}.{when}{f' {sees}' if sees else ''}"
 
 
 def way_back(card: Card) -> str | None:
     """Say how one gets back: the window, or what it takes once that is over."""
     release, plan, now = card.release, card.release.plan, card.now
     if release.locks and release.found_bad:
-        return f"! {bare(release.found_bad)} is held back in {release.environment}."
+        bad = bare(release.found_bad)
+        return f"! {bad} is held back in {release.environment}, and its commits elsewhere."
     if release.state is not State.SUCCEEDED or plan is None or plan.previous is None:
         return None
     if release.kind == "rollback" or release.undone_by:
@@ -279,7 +227,7 @@ def _buttons(card: Card) -> list[Block]:
         case State.AWAITING_APPROVAL:
             shown = _approval_buttons(release)
         case State.BLOCKED:
-            shown = [_retry(release), _cancel(release)]
+            shown = [*_wait(release), _retry(release), _cancel(release)]
         case State.GATHERING | State.QUEUED:
             shown = [_cancel(release)]
         case State.RUNNING:
@@ -287,7 +235,8 @@ def _buttons(card: Card) -> list[Block]:
             shown = [pause, *_promote(release), _way_out(release)]
         case State.PAUSED:
             resume = blocks.button("Resume", "release:resume", release.id)
-            shown = [resume, *_promote(release), _way_out(release)]
+            resumes = [] if release.reason is Reason.HALTED else [resume]
+            shown = [*resumes, *_promote(release), _way_out(release)]
         case State.ROLLING_BACK:
             shown = _stuck_buttons(release)
         case _:
@@ -304,6 +253,12 @@ def _approval_buttons(release: Release) -> list[Block]:
         blocks.button("Reject", "release:reject", value),
         _cancel(release),
     ]
+
+
+def _wait(release: Release) -> list[Block]:
+    if release.opens_late is None:
+        return []
+    return [blocks.button("Wait for it", "release:wait", release.id)]
 
 
 def _retry(release: Release) -> Block:
@@ -323,15 +278,13 @@ def _promote(release: Release) -> list[Block]:
 def _way_out(release: Release) -> Block:
     if not release.progress.moved:
         return _cancel(release)
-    return _roll_back(release, "Traffic goes back to")
+    return _roll_back(release)
 
 
-def _roll_back(release: Release, what: str) -> Block:
-    plan = release.plan
-    target = f"{plan.live} ({bare(plan.previous or 'unknown')})" if plan else "the old slot"
+def _roll_back(release: Release) -> Block:
     ask = blocks.confirm(
         f"Roll back {release.service}?"[:100],
-        f"{what} {target} in {release.environment}, at once. "
+        f"{step_words.going_back(release.plan)} in {release.environment}, at once. "
         f"{bare(release.version)} is then held back until its cause is mended.",
         "Roll back",
     )
@@ -378,7 +331,7 @@ def _ending_buttons(card: Card) -> list[Block]:
     if not live:
         return []
     if _is_open(card):
-        return [_roll_back(release, "Traffic goes back to")]
+        return [_roll_back(release)]
     return [_release_back(release)]
 
 

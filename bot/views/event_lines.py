@@ -28,7 +28,8 @@ def listing(rows: Sequence[Listed], which: Which, most: int) -> str:
 def line(row: Listed) -> str:
     """Write one delivery: which event, of what, and what became of it."""
     event = row.event
-    what = f"{event.id}  {timestamp(event.time)}  {event.type}  {row.service} {row.release_id}"
+    about = f"{row.service} {row.release_id}".rstrip()
+    what = f"{event.id}  {timestamp(event.time)}  {event.type}  {about}"
     return f"{what}  {_fate(row)}"
 
 
@@ -57,7 +58,7 @@ def as_data(rows: Sequence[Listed]) -> list[dict[str, Any]]:
             "type": row.event.type,
             "at": timestamp(row.event.time),
             "service": row.service,
-            "release": row.release_id,
+            "release": row.release_id or None,
             "sink": row.sink,
             "standing": row.standing,
             "attempts": row.attempts,

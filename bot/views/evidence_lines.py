@@ -1,5 +1,6 @@
 """What a report says, for the command line: a short summary, and plain data for `--json`. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.evidence import (
@@ -111,9 +112,26 @@ def _line(one: Finding) -> str:
     return f"  {one.severity:8} {' · '.join(part for part in parts if part)}"
 
 
-def wrong_kind(report: Report, kind: Kind, fitting: frozenset[Kind]) -> str:
+def wrong_kind(format_: Format, tool: str, kind: Kind, fitting: frozenset[Kind]) -> str:
     """Say that a report can't prove what it is to prove. `fitting`: what it can."""
     can = ", ".join(sorted(fitting)) or "nothing here"
     others = ", ".join(sorted(name for name, kinds in KINDS.items() if kind in kinds))
-    what = report.tool if report.format is Format.SARIF else report.format.value
+    what = tool if format_ is Format.SARIF else format_.value
     return f"A {what} report can't be {kind} evidence; it can be {can}. For {kind}: {others}."
+
+
+def taken(answer: Mapping[str, Any]) -> str:
+    """Say what the bot answered to a report that it took."""
+    again = "The bot had it already" if answer.get("repeated") else "The bot has it"
+    counts = answer.get("counts") or {}
+    found = ", ".join(f"{number} {severity}" for severity, number in counts.items())
+    what = f"{answer.get('kind')} of {answer.get('service')} {answer.get('version')}"
+    return f"{again}: {what} by {answer.get('tool')}, {found or 'no finding'}."
+
+
+def not_kept(number: int) -> str:
+    """Say that a report is not there as it came."""
+    return (
+        f"Report {number} is not kept as it came: there is none, or it is older than "
+        "EVIDENCE_RAW_DAYS. The record has its SHA-256."
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain.facts import Diff
 from bot.domain.gates.result import GateResult
-from bot.views.words import safe
+from bot.views.words import safe, told
 
 _SYMBOLS = {"passed": "✓", "failed": "✗", "waiting": "◷", "overridden": "!"}
 _ORDER = {"failed": 0, "waiting": 1, "overridden": 2, "passed": 3}
@@ -26,9 +26,4 @@ def gate_lines(gates: Sequence[GateResult], *, diff: Diff | None, whole: bool) -
 def _line(gate: GateResult, diff: Diff | None) -> str:
     link = f" <{diff.url}|diff>" if diff and gate.gate == "version" else ""
     next_step = f" {safe(gate.next_step)}" if gate.next_step and gate.status != "passed" else ""
-    return f"{_SYMBOLS[gate.status]} *{gate.gate}* {_sentence(gate)}{link}{next_step}"
-
-
-def _sentence(gate: GateResult) -> str:
-    # A sentence may name a person by Slack id, which stays a mention; all else is escaped.
-    return safe(gate.sentence).replace("&lt;@", "<@").replace("&gt;", ">")
+    return f"{_SYMBOLS[gate.status]} *{gate.gate}* {told(gate.sentence)}{link}{next_step}"

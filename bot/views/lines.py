@@ -11,7 +11,7 @@ from bot.domain.plans import Plan
 from bot.domain.releases import Release
 from bot.domain.returning import Former
 from bot.domain.versions import bare
-from bot.views.words import count, moment, person, safe, took
+from bot.views.words import count, moment, person, safe, told, took
 
 
 def cancelled(user: str) -> str:
@@ -42,7 +42,12 @@ def plan_changed(what: str) -> str:
 
 def blocked(sentence: str) -> str:
     """A gate said no, or could not tell, after the request was accepted."""
-    return f"◷ Blocked: {safe(sentence)}"
+    return f"◷ Blocked: {told(sentence)}"
+
+
+def waits(user: str, opens: datetime, now: datetime) -> str:
+    """Somebody lets it wait for longer than its time would last."""
+    return f"◷ {person(user)} lets it wait until {moment(opens, now)}. It goes on by itself then."
 
 
 def ran_out(*, approval: bool) -> str:
@@ -53,7 +58,12 @@ def ran_out(*, approval: bool) -> str:
 
 def started(plan: Plan) -> str:
     """The work began."""
-    return f"✓ Started: {bare(plan.version)} goes to {plan.idle}; {plan.live} keeps the traffic."
+    version, where = bare(plan.version), plan.where(plan.live)
+    if plan.strategy == "workflow":
+        return f"✓ Started: {safe(plan.steps[0].workflow or '')} brings {version}."
+    if plan.in_place:
+        return f"✓ Started: {version} replaces {bare(plan.previous or 'what runs')} on {where}."
+    return f"✓ Started: {version} goes to {plan.goes_to}; {plan.live} keeps the traffic."
 
 
 def run_started(workflow: str, run_id: int, url: str) -> str:
@@ -72,19 +82,19 @@ def run_finished(workflow: str, run_id: int, url: str, duration: timedelta | Non
     return f"✓ {safe(workflow)} <{url}|run {run_id}> finished{lasted}."
 
 
-def deployed(version: str, slot: str) -> str:
-    """The idle slot has the version at its full size."""
-    return f"✓ {bare(version)} is set on {slot}."
+def deployed(version: str, where: str) -> str:
+    """The slot has the version at its full size."""
+    return f"✓ {bare(version)} is set on {where}."
 
 
-def pods_ready(version: str, slot: SlotFact) -> str:
+def pods_ready(version: str, slot: SlotFact, where: str) -> str:
     """The slot's rollout is complete."""
-    return f"✓ {bare(version)} is on {slot.slot}, {ready(slot)}."
+    return f"✓ {bare(version)} is on {where}, {ready(slot)}."
 
 
-def old_slot_serves(slot: SlotFact) -> str:
+def old_slot_serves(slot: SlotFact, where: str) -> str:
     """After going back: the old slot has the traffic and is whole."""
-    return f"✓ {slot.slot.capitalize()} serves: {ready(slot)}."
+    return f"✓ {where.capitalize()} serves: {ready(slot)}."
 
 
 def ready(slot: SlotFact) -> str:
@@ -179,28 +189,35 @@ def succeeded(release: Release, now: datetime) -> str:
     return f"✓ {bare(release.version)} is live since {moment(since, now)}{lasted}."
 
 
-def undoing(sentence: str, *, moved: bool) -> str:
+def undoing(sentence: str, plan: Plan, *, moved: bool) -> str:
     """Something failed, and the bot takes the release back."""
     next_ = "Traffic goes back first." if moved else "No traffic had moved; the slot is put back."
+    if plan.in_place:
+        previous = bare(plan.previous or "what ran before")
+        next_ = f"{previous} comes back in its place." if moved else "Nothing had been replaced."
     return f"✗ {safe(sentence)} {next_}"
 
 
-def slot_restored(slot: str) -> str:
-    """The idle slot is as it was before the release."""
-    return f"✓ {slot.capitalize()} is as it was before."
+def slot_restored(where: str) -> str:
+    """The slot is as it was before the release."""
+    return f"✓ {where.capitalize()} is as it was before."
 
 
 def held_back(release: Release, authors: list[str]) -> str:
-    """After a rollback: the target is locked."""
+    """After a rollback: what was taken back is locked, here and wherever its commits are."""
     called = " ".join(authors)
     whose = f" {called}: your commits are in it." if called else ""
     bad = release.found_bad or "The version"
-    return f"! {bare(bad)} is held back in {release.environment}.{whose}"
+    return f"! {bare(bad)} is held back in {release.environment}, and its commits elsewhere.{whose}"
 
 
-def mended(user: str) -> str:
+def mended(user: str, release: Release) -> str:
     """Somebody lifted the lock."""
-    return f"✓ {person(user)} says that the cause is mended. Releases are possible again."
+    bad = bare(release.found_bad or "the version")
+    return (
+        f"✓ {person(user)} says that the cause is mended. {bad} and its commits can be released "
+        "again, everywhere."
+    )
 
 
 def held(sentence: str) -> str:
@@ -236,11 +253,11 @@ def undone(by: str, user: str | None) -> str:
     return f"↩ Rolled back{who} in {by}."
 
 
-def pod_trouble(slot: str, trouble: PodTrouble) -> str:
+def pod_trouble(where: str, trouble: PodTrouble) -> str:
     """Say what is wrong with a pod, in the cluster's word and in ours."""
     meaning = _MEANING.get(trouble.word, "does not become ready")
     message = f": {trouble.message.rstrip('.')[:200]}" if trouble.message else ""
-    return f"{slot.capitalize()} pod {trouble.pod} {meaning} ({trouble.word}{message})."
+    return f"{where.capitalize()} pod {trouble.pod} {meaning} ({trouble.word}{message})."
 
 
 _MEANING = {

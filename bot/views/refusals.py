@@ -96,6 +96,14 @@ def no_meaning(release: Release, verb: str) -> UserError:
     return UserError(f"{release.id} {state_words(release)} already.", Reason.ALREADY_SAID)
 
 
+def waits_already(release: Release) -> UserError:
+    """There is nothing to wait for that comes after the release's own time."""
+    if release.ended:
+        return too_late(release, "wait")
+    sentence = f"{release.id} {state_words(release)}, and waits for no time beyond its own."
+    return UserError(sentence, Reason.NOTHING_TO_DO)
+
+
 def too_late(release: Release, verb: str) -> UserError:
     """The button is old: say what happened instead."""
     by = ""

@@ -1,17 +1,27 @@
 """The smallest pieces of what people read: times, people, counts, escapes (voice.md)."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from html import escape
 
+from bot.domain.erasure import ERASED, GONE
 from bot.domain.versions import bare
 
 NEAR = timedelta(hours=12)
 """Within this of now a time needs no day (DESIGN §5)."""
 
 
+_MENTION = re.compile(r"&lt;@([A-Z0-9]+)&gt;")
+
+
 def safe(text: str) -> str:
     """Escape text that somebody else wrote, so that it can't call people or forge links."""
     return escape(text, quote=False)
+
+
+def told(sentence: str) -> str:
+    """Escape a sentence of our own making: whom it names by Slack id stays a mention."""
+    return _MENTION.sub(r"<@\1>", safe(sentence))
 
 
 def moment(at: datetime, now: datetime) -> str:
@@ -30,8 +40,8 @@ def plain_moment(at: datetime, now: datetime) -> str:
 
 
 def person(user: str) -> str:
-    """Name a person by Slack id."""
-    return f"<@{user}>"
+    """Name a person by Slack id; whoever was erased has no name."""
+    return GONE if user.startswith(ERASED) else f"<@{user}>"
 
 
 def people(users: list[str] | tuple[str, ...], *, most: int = 5) -> str:

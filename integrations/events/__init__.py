@@ -1,5 +1,5 @@
-"""Events: the `EventSink` port, as signed CloudEvents over HTTP."""
+"""Events: the `EventSink` port, as CloudEvents over HTTP and Kafka and to the standard output."""
 
-from integrations.events.sinks import HttpSinks
+from integrations.events.sinks import Sinks
 
-__all__ = ["HttpSinks"]
+__all__ = ["Sinks"]

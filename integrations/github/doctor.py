@@ -5,8 +5,9 @@ does not exist, which GitHub refuses after it has looked at the right. Never say
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from time import time
+from types import MappingProxyType
 from urllib.parse import quote
 
 from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
@@ -43,10 +44,12 @@ async def examine(
     repositories: Mapping[str, Iterable[str]],
     view: View,
     passing: str | None = None,
+    numbers: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Checkup:
     """Look at the credentials, then at each repository with the workflows that it should have.
 
     `passing`: the repository whose branches and pull requests environments come and go with.
+    `numbers`: what the catalogue takes for the repositories' numbers (`evidence.repository_id`).
     """
     began = time()
     try:
@@ -59,7 +62,7 @@ async def examine(
 
     async def look(name: str, workflows: Iterable[str]) -> tuple[list[Finding], bool]:
         async with turns:
-            return await _repository(pool, name, workflows, view)
+            return await _repository(pool, name, workflows, view, numbers.get(name, ()))
 
     looks = await asyncio.gather(*(look(name, files) for name, files in repositories.items()))
     unheard = [name for name, (_, heard) in zip(repositories, looks, strict=True) if not heard]
@@ -101,7 +104,7 @@ def _budget(answer: Json) -> list[Finding]:
 
 
 async def _repository(
-    pool: Pool, name: str, workflows: Iterable[str], view: View
+    pool: Pool, name: str, workflows: Iterable[str], view: View, numbers: Collection[str]
 ) -> tuple[list[Finding], bool]:
     """Say what is wrong with a repository, and whether its webhooks were looked at."""
     try:
@@ -122,10 +125,20 @@ async def _repository(
         repository_hooks(pool, name),
     )
     hooks = parts[-1]
-    bad = [f for part in parts for f in part or () if not f.good]
+    number = _numbered(name, str(about.get("id")), numbers)
+    bad = [f for part in (*parts, number) for f in part or () if not f.good]
     good = [f for part in parts for f in part or () if f.good]
     whole = [_good(name, "Readable, its workflows are there and may be started.")]
     return [*(bad or whole), *good], hooks is not None
+
+
+def _numbered(name: str, number: str, taken_for: Collection[str]) -> list[Finding]:
+    """Compare with the number by which evidence is taken: a name can change hands."""
+    wrong = sorted(set(taken_for) - {number})
+    if not wrong:
+        return []
+    sentence = f"evidence.repository_id is {', '.join(wrong)}, and this repository is {number}."
+    return [_bad(name, sentence, f"Write {number}, if it is still the one that is meant.")]
 
 
 async def _reads(pool: Pool, name: str, branch: str) -> list[Finding]:

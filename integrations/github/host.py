@@ -1,6 +1,7 @@
 """`GitHubHost`: the `SourceHost` port. Parses GitHub's JSON into facts; decides nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote
@@ -16,9 +17,11 @@ from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentErr
 from bot.ports import Checkup
 from integrations.calls import Told, untold
 from integrations.github import junit
+from integrations.github.alerts import Watched
 from integrations.github.comparing import comparison, packages
 from integrations.github.deployments import Deployments
 from integrations.github.doctor import examine
+from integrations.github.history import Histories
 from integrations.github.pool import Credentials, Json, Pool
 from integrations.github.references import References
 
@@ -45,7 +48,7 @@ _BY_RULE = {"error": "high", "warning": "medium", "note": "low"}
 """Severity of an alert whose rule has no security severity (GitHub docs: SARIF levels)."""
 
 
-class GitHubHost(Deployments, References):
+class GitHubHost(Deployments, Histories, References, Watched):
     """GitHub for every repository of the catalogue."""
 
     def __init__(
@@ -60,6 +63,7 @@ class GitHubHost(Deployments, References):
         self._pool = Pool(url, credentials, seconds, workers, told)
         self._credentials = credentials
         self._branches: dict[str, str] = {}
+        self._kept = OrderedDict()
 
     @property
     def remaining(self) -> int | None:
@@ -194,7 +198,12 @@ class GitHubHost(Deployments, References):
         answer = await self._pool.post(path, body)
         if not answer or "workflow_run_id" not in answer:
             return None
-        return Run(id=answer["workflow_run_id"], url=answer["html_url"], status="queued")
+        return Run(
+            id=answer["workflow_run_id"],
+            url=answer["html_url"],
+            status="queued",
+            branch=body["ref"],
+        )
 
     async def _default_branch(self, repository: str) -> str:
         if repository not in self._branches:
@@ -251,11 +260,19 @@ class GitHubHost(Deployments, References):
         return await self._pool.call(fetch)
 
     async def check(
-        self, repositories: Mapping[str, Iterable[str]], passing: str | None = None
+        self,
+        repositories: Mapping[str, Iterable[str]],
+        passing: str | None = None,
+        numbers: Mapping[str, Collection[str]] | None = None,
     ) -> Checkup:
-        """Look at each repository and the workflows that it should have, for `doctor`."""
+        """Look at each repository and the workflows that it should have, for `doctor`.
+
+        `numbers`: what the catalogue takes for the repositories' numbers.
+        """
         view = self.check_view
-        return await examine(self._pool, self._credentials, repositories, view, passing)
+        return await examine(
+            self._pool, self._credentials, repositories, view, passing, numbers or {}
+        )
 
 
 def _from_status(status: Json) -> CheckRun:
@@ -292,6 +309,8 @@ def _run(row: Any) -> Run:
         title=row.get("display_title") or "",
         # The path of a run may name the ref that the file was read at: `…/deploy.yml@main`.
         workflow=(row.get("path") or "").partition("@")[0].rsplit("/", 1)[-1],
+        number=row.get("run_number"),
+        branch=row.get("head_branch"),
         created_at=row.get("created_at"),
         started_at=row.get("run_started_at"),
         ended_at=row.get("updated_at") if ended else None,

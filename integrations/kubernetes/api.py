@@ -58,6 +58,15 @@ class KubeApi:
         """Read. Raises TemporaryError, MissingError, ForbiddenError."""
         return await self._call("GET", path, query=query)
 
+    async def text(self, path: str, **query: str) -> str:
+        """Read what is no JSON: a log. Raises what `get` raises."""
+        with timed(self._told, f"get {_resource(path)}"):
+            status, raw = await self._asked("GET", path, query, None, (None, "*/*"))
+        if status < 300:  # noqa: PLR2004 - HTTP success
+            return (raw or b"").decode(errors="replace")
+        self._read("GET", path, status, raw)
+        return ""
+
     async def pages(
         self, path: str, limit: int, *, accept: str = "application/json", **query: str
     ) -> AsyncIterator[Object]:
@@ -121,7 +130,9 @@ class KubeApi:
         accept: str = "application/json",
     ) -> Object:
         with timed(self._told, f"{method.lower()} {_resource(path)}"):
-            return await self._asked(method, path, query or {}, body, (content_type, accept))
+            types = (content_type, accept)
+            status, raw = await self._asked(method, path, query or {}, body, types)
+            return self._read(method, path, status, raw)
 
     async def _asked(
         self,
@@ -130,7 +141,7 @@ class KubeApi:
         query: dict[str, str],
         body: Any,
         types: tuple[str | None, str],
-    ) -> Object:
+    ) -> tuple[int, bytes | None]:
         content_type, accept = types
         api = await self._connected()
         headers = {"Accept": accept}
@@ -151,7 +162,7 @@ class KubeApi:
             raise self._silent(method, f"no answer for {self._seconds:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise self._silent(method, f"the connection failed ({type(error).__name__})") from error
-        return self._read(method, path, response.status, raw)
+        return response.status, raw
 
     def _silent(self, method: str, why: str) -> TemporaryError:
         return TemporaryError(f"{self.name}: {why}", 2.0, unknown=method != "GET")
@@ -232,10 +243,11 @@ def _rights_file(path: str) -> str:
 
 
 def _resource(path: str) -> str:
-    """Name what kind a path is about, without names of things: `deployments`."""
+    """Name what kind a path is about, without names of things: `deployments`, `pods/log`."""
     parts = path.split("/")
     if "namespaces" in parts and len(parts) > parts.index("namespaces") + 2:
-        return parts[parts.index("namespaces") + 2]
+        kind, *rest = parts[parts.index("namespaces") + 2 :]
+        return f"{kind}/{rest[1]}" if len(rest) > 1 else kind
     return parts[-1] if "namespaces" not in parts[:-1] else "namespaces"
 
 
@@ -247,5 +259,6 @@ def _words(path: str) -> str:
     namespace, *rest = parts[parts.index("namespaces") + 1 :]
     if not rest:
         return f"Namespace in {namespace}"
-    kind = NAMED[rest[0]].word if rest[0] in NAMED else rest[0]
-    return f"{kind} {' '.join(rest[1:])} in {namespace}".replace("  ", " ")
+    named = NAMED.get(_resource(path))
+    kind = named.word if named else rest[0]
+    return f"{kind} {' '.join(rest[1:2])} in {namespace}".replace("  ", " ")

@@ -1,10 +1,10 @@
 """`KubernetesCluster`: the `Cluster` port. Reads side by side, writes with preconditions."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from bot.domain.catalog import Slot
+from bot.domain.catalog import Slot, other_slot
 from bot.domain.facts import ClusterFact, SlotFact, TrafficFact
 from bot.domain.targets import Target
 from bot.errors import ConflictError, ForbiddenError, MissingError
@@ -14,10 +14,22 @@ from integrations.kubernetes import objects, patches
 from integrations.kubernetes.api import KubeApi
 from integrations.kubernetes.doctor import SMOKE_RIGHTS, examine
 from integrations.kubernetes.jobs import KubernetesJobs
-from integrations.kubernetes.kinds import CRONJOBS, DEPLOYMENTS, SERVICES, Kind
+from integrations.kubernetes.kinds import (
+    CRONJOBS,
+    DEPLOYMENTS,
+    REPLICA_SETS,
+    ROLLOUT_STATUS,
+    ROLLOUTS,
+    SERVICES,
+    Kind,
+)
+from integrations.kubernetes.logs import KubernetesLogs
 from integrations.kubernetes.namespaces import KubernetesNamespaces
 from integrations.kubernetes.objects import Object
 from integrations.kubernetes.reading import Reader
+from integrations.kubernetes.rollout_slots import RolloutSlots
+from integrations.kubernetes.rollouts import Rollout
+from integrations.kubernetes.surroundings import KubernetesSurroundings
 from integrations.kubernetes.traffic import Move, way_of
 from integrations.kubernetes.watches import STREAM_SECONDS, Watches
 
@@ -47,6 +59,9 @@ class KubernetesCluster:
         self.namespaces = KubernetesNamespaces(self._api_at)
         self.jobs = KubernetesJobs(self._api_at)
         self._reader = Reader(self._api_at)
+        self._rollouts = RolloutSlots(self._reader)
+        self.surroundings = KubernetesSurroundings(self._api_at, self._reader)
+        self.logs = KubernetesLogs(self._api_at, self._reader)
 
     def report_changes(self, report: Callable[[tuple[str, str]], None]) -> None:
         """Say from now on which of the targets that are followed has changed."""
@@ -74,43 +89,48 @@ class KubernetesCluster:
     async def look(self, target: Target) -> ClusterFact:
         """Read all of a target. What isn't there comes back in words, not as an error."""
         missing: list[str] = []
-        owners: list[str] = []
+        seen: dict[Slot, Object] = {}
         blue, green, traffic, _, forbidden = await asyncio.gather(
-            self._slot_or_missing(target, "blue", missing, owners),
-            self._slot_or_missing(target, "green", missing, owners),
+            self._slot_or_missing(target, "blue", missing, seen),
+            self._slot_or_missing(target, "green", missing, seen),
             self._traffic_or_missing(target, missing),
             self._rest_there(target, missing),
             self._forbidden(target),
         )
-        cautions = [f"{owner} owns it and may undo what the bot sets" for owner in set(owners)]
         return ClusterFact(
             blue=blue,
             green=green,
             traffic=traffic,
             missing=tuple(dict.fromkeys(missing)),
             forbidden=tuple(forbidden),
-            cautions=tuple(sorted(cautions)),
+            around=await self.surroundings.around(target, seen),
         )
 
     async def look_at_slot(self, target: Target, slot: Slot) -> SlotFact:
         """Read one slot; a Deployment that is gone is a fact, not an error."""
-        return await self._slot_or_missing(target, slot, [], [])
+        return await self._slot_or_missing(target, slot, [], {})
 
     async def _slot_or_missing(
-        self, target: Target, slot: Slot, missing: list[str], owners: list[str]
+        self, target: Target, slot: Slot, missing: list[str], seen: dict[Slot, Object]
     ) -> SlotFact:
-        name = target.deployment(slot)
-        try:
-            deployment, pods = await self._reader.with_pods(
-                target, name, self._deployment(target, slot), objects.match_labels
-            )
-        except MissingError:
-            missing.append(f"Deployment {name}")
+        if target.one_copy and slot != "blue":
             return SlotFact(slot=slot, exists=False)
-        owner = objects.owner_of(deployment)
-        if owner:
-            owners.append(owner)
-        return objects.slot_fact(slot, target, deployment, pods)
+        try:
+            fact, runner = await self._slot(target, slot)
+        except MissingError:
+            missing.append(target.runner(slot))
+            return SlotFact(slot=slot, exists=False)
+        seen[slot] = runner
+        return fact
+
+    async def _slot(self, target: Target, slot: Slot) -> tuple[SlotFact, Object]:
+        """Read one slot, and what runs its pods."""
+        if target.is_rollout:
+            return await self._rollouts.slot(target, slot)
+        deployment, pods = await self._reader.with_pods(
+            target, target.deployment(slot), self._deployment(target, slot), objects.match_labels
+        )
+        return objects.slot_fact(slot, target, deployment, pods), deployment
 
     async def _deployment(self, target: Target, slot: Slot) -> Object:
         return await self._reader.item(target, DEPLOYMENTS, target.deployment(slot))
@@ -132,6 +152,8 @@ class KubernetesCluster:
 
     async def _slot_at_a_glance(self, target: Target, slot: Slot) -> SlotFact:
         """Read a slot without its pods, where the Deployment itself says that it is whole."""
+        if target.is_rollout:
+            return await self.look_at_slot(target, slot)
         try:
             deployment = await self._deployment(target, slot)
         except MissingError:
@@ -147,10 +169,10 @@ class KubernetesCluster:
         fact, preview = await asyncio.gather(
             way_of(target).look(self._reader, target), self._preview(target)
         )
-        return fact.model_copy(update={"preview": preview})
+        return fact if target.is_rollout else fact.model_copy(update={"preview": preview})
 
     async def _preview(self, target: Target) -> Slot | None:
-        if target.preview is None:
+        if target.preview is None or target.is_rollout:
             return None
         try:
             service = await self._service(target, target.preview)
@@ -180,8 +202,11 @@ class KubernetesCluster:
                 raise
 
     async def _forbidden(self, target: Target) -> list[str]:
-        patched = dict.fromkeys((DEPLOYMENTS, SERVICES, way_of(target).kind))
+        moved = () if target.one_copy else (SERVICES, way_of(target).kind)
+        patched = dict.fromkeys((DEPLOYMENTS, *moved))
         needed = [("patch", kind) for kind in patched]
+        if target.is_rollout:
+            needed = [("patch", ROLLOUTS), ("patch", ROLLOUT_STATUS), ("get", REPLICA_SETS)]
         if target.smoke_cronjob is not None:
             needed += [(verb, kind) for kind, verbs in SMOKE_RIGHTS.items() for verb in verbs]
         denied = await asyncio.gather(*(self._denied(target, *right) for right in needed))
@@ -194,12 +219,7 @@ class KubernetesCluster:
         now = self._clock.real()
         if key in self._granted and now - self._granted[key] < RIGHTS_LAST:
             return False
-        attributes = {
-            "namespace": target.namespace,
-            "verb": verb,
-            "group": kind.group,
-            "resource": kind.plural,
-        }
+        attributes = {"namespace": target.namespace, **kind.right(verb)}
         answer = await self._api(target).post(
             "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
             {
@@ -219,6 +239,11 @@ class KubernetesCluster:
         self, target: Target, seen: SlotFact, patch: SlotPatch, *, fence: int, release: str
     ) -> None:
         """Change image and size in one patch. Raises ConflictError if it isn't as seen."""
+        if target.is_rollout:
+            operations = await self._rollouts.set_image(target, seen, patch, fence, release)
+            if operations:
+                await self._patch(target, ROLLOUTS, target.route or "", operations)
+            return
         deployment = await self._deployment(target, seen.slot)
         if objects.fence_of(deployment) != seen.fence:
             raise ConflictError(f"Deployment {target.deployment(seen.slot)} changed in between")
@@ -230,8 +255,8 @@ class KubernetesCluster:
 
     async def _patch(
         self, target: Target, kind: Kind, name: str, operations: list[patches.Operation]
-    ) -> None:
-        await self._api(target).patch(kind.path(target.namespace, name), operations)
+    ) -> Object:
+        return await self._api(target).patch(kind.path(target.namespace, name), operations)
 
     async def shift(
         self,
@@ -243,16 +268,36 @@ class KubernetesCluster:
         release: str,
     ) -> None:
         """Set the shares in one patch. Raises ConflictError if they aren't as seen."""
+        await self._move(target, Move(seen, weights, fence, release))
+
+    async def _move(self, target: Target, move: Move) -> None:
         way = way_of(target)
-        move = Move(seen, weights, fence, release)
+        name = way.name(target)
         operations = await way.patch(self._reader, target, move)
-        await self._patch(target, way.kind, way.name(target), operations)
+        after = await self._patch(target, way.kind, name, operations)
+        status = way.follow_up(after, target, move)
+        if status:
+            await self._patch(target, way.kind, f"{name}/status", status)
+
+    async def rest(self, target: Target, seen: TrafficFact, *, fence: int, release: str) -> None:
+        """End a Rollout's update, or set its template back to what serves."""
+        if seen.rest != "needed" or seen.live is None:
+            return
+        rollout = Rollout(await self._rollouts.rollout(target))
+        if rollout.stable_slot != seen.live:
+            await self._move(target, Move(seen, seen.weights, fence, release, to_end=True))
+            return
+        live, idle = await asyncio.gather(
+            self.look_at_slot(target, seen.live), self.look_at_slot(target, other_slot(seen.live))
+        )
+        back = SlotPatch(image=live.image, version=live.version)
+        await self.change_slot(target, idle, back, fence=fence, release=release)
 
     async def point_preview(
         self, target: Target, seen: TrafficFact, slot: Slot, *, fence: int, release: str
     ) -> None:
         """Point the preview Service at the slot, if it still points where it was seen to."""
-        if target.preview is None:
+        if target.preview is None or target.is_rollout:
             return
         service = await self._service(target, target.preview)
         now_at = objects.selected_slot(service, target.slot_label)
@@ -270,7 +315,13 @@ class KubernetesCluster:
     # For `release-bot doctor`.
 
     async def check(
-        self, targets: Iterable[Target], everywhere: Iterable[str | None] = ()
+        self,
+        targets: Iterable[Target],
+        everywhere: Iterable[str | None] = (),
+        with_logs: Collection[Target] = (),
     ) -> Checkup:
-        """Look at every target, and at the clusters that are listed as a whole."""
-        return await examine(self._api_at, targets, everywhere)
+        """Look at every target, and at the clusters that are listed as a whole.
+
+        `with_logs`: those of which a policy lets people ask for lines of pods.
+        """
+        return await examine(self._api_at, targets, everywhere, with_logs)

@@ -6,13 +6,16 @@ a review of the bot's own rights is a question.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from bot.domain.targets import Target
 from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
 from bot.ports import Checkup, Finding
 from integrations.kubernetes.api import KubeApi
 from integrations.kubernetes.kinds import (
+    AUTOSCALERS,
+    BUDGETS,
     CRONJOBS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
@@ -20,7 +23,11 @@ from integrations.kubernetes.kinds import (
     HTTP_ROUTES,
     ISTIO_GATEWAYS,
     JOBS,
+    POD_LOGS,
     PODS,
+    REPLICA_SETS,
+    ROLLOUT_STATUS,
+    ROLLOUTS,
     SERVICES,
     VIRTUAL_SERVICES,
     Kind,
@@ -41,14 +48,22 @@ RIGHTS: Rights = {
     PODS: ("list", "watch"),
     ENDPOINT_SLICES: ("list",),
     HTTP_ROUTES: ALL_OF_IT,
+    AUTOSCALERS: ("list",),
+    BUDGETS: ("list",),
 }
 """What deploy/kubernetes/rbac.yaml gives in each namespace, by API group and resource."""
 
 ISTIO_RIGHTS: Rights = {VIRTUAL_SERVICES: ALL_OF_IT}
 """What deploy/kubernetes/rbac-istio.yaml gives besides, where traffic is moved by Istio."""
 
+ARGO_RIGHTS: Rights = {ROLLOUTS: ALL_OF_IT, ROLLOUT_STATUS: ("patch",), REPLICA_SETS: ("get",)}
+"""What deploy/kubernetes/rbac-argo.yaml gives besides, where Argo Rollouts runs the pods."""
+
 SMOKE_RIGHTS: Rights = {CRONJOBS: ("get",), JOBS: ("create", "get", "delete")}
 """What deploy/kubernetes/rbac-smoke.yaml gives besides, where a CronJob's Job is a smoke test."""
+
+LOG_RIGHTS: Rights = {POD_LOGS: ("get",)}
+"""What deploy/kubernetes/rbac-logs.yaml gives besides, where a policy says `logs: allowed`."""
 
 WIDE_RIGHTS: Rights = {Kind("Namespace", "namespaces"): ("list",), DEPLOYMENTS: ("list",)}
 """What deploy/kubernetes/rbac-environments.yaml gives in a whole cluster."""
@@ -58,6 +73,12 @@ GATEWAY_RIGHTS: Rights = {GATEWAYS: ("get",), ISTIO_GATEWAYS: ("get",)}
 
 OPTIONAL = (HTTP_ROUTES, VIRTUAL_SERVICES)
 """Kinds that the bot needs rights for only where a service has one."""
+
+WITHOUT = {
+    AUTOSCALERS: "so it can't tell what an autoscaler will do to a slot",
+    BUDGETS: "so it can't tell where a node's drain would hang",
+}
+"""What is lacking where these may not be listed; releases go on without."""
 
 APPLY = "apply -f deploy/kubernetes"
 
@@ -73,25 +94,34 @@ async def examine(
     api_at: Callable[[str | None], KubeApi],
     targets: Iterable[Target],
     everywhere: Iterable[str | None] = (),
+    with_logs: Collection[Target] = (),
 ) -> Checkup:
-    """Look at each namespace of the targets, and at the clusters that are listed as a whole."""
+    """Look at each namespace of the targets, and at the clusters that are listed as a whole.
+
+    `with_logs`: those of which a policy lets people ask for lines of pods.
+    """
     places: dict[Place, list[Target]] = defaultdict(list)
     for target in targets:
         places[target.cluster, target.namespace].append(target)
     looks = await asyncio.gather(
-        *(_place(Space(api_at(place[0]), *place), found) for place, found in places.items()),
+        *(
+            _place(Space(api_at(place[0]), *place), found, logs=any(t in with_logs for t in found))
+            for place, found in places.items()
+        ),
         *(_everywhere(api_at(cluster), cluster) for cluster in everywhere),
     )
     # Routes in several namespaces may name one Gateway.
     return Checkup(findings=tuple(dict.fromkeys(finding for look in looks for finding in look)))
 
 
-async def _place(space: Space, targets: list[Target]) -> list[Finding]:
+async def _place(space: Space, targets: list[Target], *, logs: bool) -> list[Finding]:
     """Look at one namespace. A server that doesn't answer is one finding, not one a service."""
     subject = _subject(space.api, space.name)
     wanted = _wanted(targets)
     try:
-        rights, _ = await asyncio.gather(_rights(space, wanted), _read_all(space, wanted))
+        rights, *_ = await asyncio.gather(
+            _rights(space, wanted, logs=logs), _read_all(space, wanted), _read_beside(space)
+        )
         await _read_parents(space, targets)
     except TemporaryError as error:
         remedy = "Check KUBECONFIG, the network, and the context's name."
@@ -134,7 +164,7 @@ def _wanted(targets: Iterable[Target]) -> dict[Kind, set[str]]:
 # Rights.
 
 
-async def _rights(space: Space, wanted: Mapping[Kind, set[str]]) -> list[Finding]:
+async def _rights(space: Space, wanted: Mapping[Kind, set[str]], *, logs: bool) -> list[Finding]:
     needed = {
         kind: verbs
         for kind, verbs in {**RIGHTS, **ISTIO_RIGHTS}.items()
@@ -142,6 +172,10 @@ async def _rights(space: Space, wanted: Mapping[Kind, set[str]]) -> list[Finding
     }
     if CRONJOBS in wanted:
         needed |= SMOKE_RIGHTS
+    if ROLLOUTS in wanted:
+        needed |= ARGO_RIGHTS
+    if logs:
+        needed |= LOG_RIGHTS
     missing = await _missing(space.api, space.name, needed)
     subject = _subject(space.api, space.name)
     if not missing:
@@ -150,7 +184,10 @@ async def _rights(space: Space, wanted: Mapping[Kind, set[str]]) -> list[Finding
     return [
         _bad(subject, f"The bot may not {verb} {kind.plural} in {space.name}{so}.", remedy)
         for verb, kind in missing
-        for so in [", so it looks every few seconds instead" if verb == "watch" else ""]
+        for why in [
+            "so it looks every few seconds instead" if verb == "watch" else WITHOUT.get(kind)
+        ]
+        for so in [f", {why}" if why else ""]
         for remedy in [f"{kubectl(space.cluster, space.name)} {APPLY}/{kind.rights}"]
     ]
 
@@ -177,7 +214,7 @@ async def _missing(api: KubeApi, space: str | None, needed: Rights) -> list[tupl
 
 
 async def _may(api: KubeApi, space: str | None, verb: str, kind: Kind) -> bool:
-    attributes = {"verb": verb, "group": kind.group, "resource": kind.plural}
+    attributes = kind.right(verb)
     if space is not None:
         attributes["namespace"] = space
     answer = await api.post(
@@ -213,6 +250,14 @@ async def _read(space: Space, kind: Kind, named: set[str]) -> None:
             # Nothing is known of this kind, and `_unread` says so.
             return
     space.items[kind] = {row["metadata"]["name"]: row for row in rows}
+
+
+async def _read_beside(space: Space) -> None:
+    """Read what no service names: autoscalers and budgets. `_rights` tells where it may not."""
+    for kind in (AUTOSCALERS, BUDGETS):
+        with suppress(ForbiddenError, MissingError):
+            rows = [row async for row in space.api.pages(kind.path(space.name), PAGE)]
+            space.items[kind] = {row["metadata"]["name"]: row for row in rows}
 
 
 async def _each(api: KubeApi, paths: list[str]) -> list[Object]:

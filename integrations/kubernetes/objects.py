@@ -28,14 +28,6 @@ WAITING_FOR_GOOD = frozenset(
 )
 """Waiting reasons of a container that time alone does not mend (kubelet's own words)."""
 
-OWNERS = {
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "argocd.argoproj.io/instance": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
-"""Annotations and labels by which other controllers mark what they own."""
-
 
 def annotations(item: Object) -> Mapping[str, str]:
     """Annotations of an object; none is an empty mapping."""
@@ -54,19 +46,14 @@ def fence_of(item: Object) -> int | None:
         raise PermanentError(f"{name}: annotation {FENCE} is {text!r}, not a number") from None
 
 
-def owner_of(item: Object) -> str | None:
-    """Name the controller that would undo our patches, if one marked the object."""
-    marks = {**annotations(item), **(item["metadata"].get("labels") or {})}
-    return next((owner for mark, owner in OWNERS.items() if mark in marks), None)
-
-
 def container_index(deployment: Object, name: str) -> int:
     """Find the container by name. Raises PermanentError where there is none."""
     containers = deployment["spec"]["template"]["spec"].get("containers") or []
     for index, container in enumerate(containers):
         if container.get("name") == name:
             return index
-    raise PermanentError(f"Deployment {deployment['metadata']['name']} has no container {name}")
+    kind = deployment.get("kind") or "Deployment"
+    raise PermanentError(f"{kind} {deployment['metadata']['name']} has no container {name}")
 
 
 def match_labels(deployment: Object) -> dict[str, str]:
@@ -86,7 +73,7 @@ def slot_fact(slot: Slot, target: Target, deployment: Object, pods: Iterable[Obj
     spec, status = deployment["spec"], deployment.get("status") or {}
     index = container_index(deployment, target.container(slot))
     image = spec["template"]["spec"]["containers"][index].get("image")
-    own = [pod for pod in pods if _image_of(pod, target.container(slot)) == image]
+    own = [pod for pod in pods if image_of(pod, target.container(slot)) == image]
     wanted = int(spec.get("replicas", 1))
     return SlotFact(
         slot=slot,
@@ -140,7 +127,8 @@ def _deadline_exceeded(status: Object) -> bool:
     )
 
 
-def _image_of(pod: Object, container: str) -> str | None:
+def image_of(pod: Object, container: str) -> str | None:
+    """Image of a pod's container of that name; None where it has none such."""
     containers = pod["spec"].get("containers") or []
     return next((c.get("image") for c in containers if c.get("name") == container), None)
 
@@ -162,7 +150,8 @@ def is_ready(pod: Object) -> bool:
     return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
 
 
-def _statuses(pod: Object) -> list[Object]:
+def statuses(pod: Object) -> list[Object]:
+    """List the states of a pod's containers, in the order in which they run."""
     status = pod.get("status") or {}
     return [
         *(status.get("initContainerStatuses") or ()),
@@ -171,7 +160,7 @@ def _statuses(pod: Object) -> list[Object]:
 
 
 def _restarts(pod: Object) -> int:
-    return sum(int(status.get("restartCount") or 0) for status in _statuses(pod))
+    return sum(int(status.get("restartCount") or 0) for status in statuses(pod))
 
 
 def _started(pod: Object) -> datetime | None:
@@ -183,7 +172,7 @@ def trouble_of(pod: Object) -> list[PodTrouble]:
     """List what keeps a pod from becoming ready by itself."""
     name = pod["metadata"]["name"]
     found = []
-    for status in _statuses(pod):
+    for status in statuses(pod):
         waiting = (status.get("state") or {}).get("waiting") or {}
         last = (status.get("lastState") or {}).get("terminated") or {}
         if waiting.get("reason") in WAITING_FOR_GOOD:

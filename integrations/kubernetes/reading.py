@@ -41,14 +41,15 @@ class Reader:
         if guess is None:
             item = await reading
         else:
-            item, pods = await asyncio.gather(reading, self._pods(target, guess))
+            item, pods = await asyncio.gather(reading, self.pods(target, guess))
         labels = labels_of(item)
         if labels != guess:
             self._labels[key] = labels
-            pods = await self._pods(target, labels)
+            pods = await self.pods(target, labels)
         return item, pods
 
-    async def _pods(self, target: Target, labels: Mapping[str, str]) -> list[Object]:
+    async def pods(self, target: Target, labels: Mapping[str, str]) -> list[Object]:
+        """List the pods with those labels."""
         selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
         path = PODS.path(target.namespace)
         found = await self._api_at(target.cluster).get(path, labelSelector=selector)

@@ -147,15 +147,15 @@ class Watches:
 
 
 def _objects(target: Target) -> list[tuple[Kind, str]]:
-    """Name what a target has in its namespace, by kind; pods by their Deployment's name."""
+    """Name what a target has in its namespace, by kind; pods by what runs them."""
     way = way_of(target)
-    deployments = [(DEPLOYMENTS, name) for name in target.deployments]
+    deployments = [(DEPLOYMENTS, name) for name in target.deployments if not target.is_rollout]
     pods = [(PODS, name) for name in target.deployments]
-    return [*deployments, *pods, (way.kind, way.name(target))]
+    return list(dict.fromkeys([*deployments, *pods, (way.kind, way.name(target))]))
 
 
 def _name(kind: Kind, item: Object) -> str:
-    """Name an object, a pod by the Deployment that it belongs to through its ReplicaSet."""
+    """Name an object, a pod by the Deployment or Rollout that its ReplicaSet belongs to."""
     metadata = item.get("metadata") or {}
     if kind != PODS:
         return str(metadata.get("name"))

@@ -5,24 +5,33 @@ Used by `doctor`, which has read them. Pure: objects in, findings out.
 
 from collections.abc import Iterator
 
+from bot.domain import owners
+from bot.domain.catalog import Slot, other_slot
+from bot.domain.surroundings import OWNER_NAMES, budget_cautions
 from bot.domain.targets import Target
 from bot.errors import PermanentError
 from bot.ports import Finding
 from integrations.kubernetes import objects
-from integrations.kubernetes.kinds import CRONJOBS, DEPLOYMENTS, SERVICES, Kind
+from integrations.kubernetes.kinds import (
+    AUTOSCALERS,
+    BUDGETS,
+    CRONJOBS,
+    DEPLOYMENTS,
+    SERVICES,
+    Kind,
+)
 from integrations.kubernetes.space import SLOTS, Said, Space
+from integrations.kubernetes.surroundings import autoscalers_of, budgets_of, owned_of
 from integrations.kubernetes.traffic import way_of
 
 CREATE = "Create it, or name the right one in the service's kubernetes: part of the catalogue."
-LEAVE_ALONE = (
-    "Tell it to leave image, replicas, selector and weights alone (Argo CD: ignoreDifferences; "
-    "Flux: kustomize.toolkit.fluxcd.io/ssa: IfNotPresent)."
-)
 
 
 def examined(space: Space, target: Target) -> list[Finding]:
     """Say what is wrong with one target; nothing where all is well."""
     subject = f"{target.service} in {target.environment}"
+    if _is_elsewhere(space, target):
+        return []
     said = [
         *_absent(space, target),
         *_deployments(space, target),
@@ -30,6 +39,8 @@ def examined(space: Space, target: Target) -> list[Finding]:
         *way_of(target).judged(space, target),
         *_cronjob(space, target),
         *_owners(space, target),
+        *_autoscalers(space, target),
+        *_budgets(space, target),
     ]
     return [
         Finding(good=False, subject=subject, sentence=sentence, remedy=remedy)
@@ -37,10 +48,19 @@ def examined(space: Space, target: Target) -> list[Finding]:
     ]
 
 
+def _is_elsewhere(space: Space, target: Target) -> bool:
+    """Tell whether a workflow serves something that is in no cluster."""
+    known = space.items.get(DEPLOYMENTS)
+    absent = known is not None and not any(name in known for name in target.deployments)
+    return target.may_be_elsewhere and absent
+
+
 def is_known(space: Space, target: Target) -> bool:
     """Tell whether all that the target needs could be read, what it is bound to as well."""
     if any(kind not in space.items for kind, _ in names(target)):
         return False
+    if _is_elsewhere(space, target):
+        return True
     way = way_of(target)
     item = space.find(way.kind, way.name(target))
     parents = way.parents(item, space.name) if item is not None else ()
@@ -50,12 +70,14 @@ def is_known(space: Space, target: Target) -> bool:
 def names(target: Target) -> Iterator[tuple[Kind, str]]:
     """List what the target needs, as kind and name."""
     way = way_of(target)
-    for name in target.deployments:
+    for name in dict.fromkeys(target.deployments) if not target.is_rollout else ():
         yield DEPLOYMENTS, name
-    for service in (target.live_service, *(target.slot_services or ()), target.preview):
+    # What has one copy need not have a Service: nothing is moved by it.
+    live = None if target.is_rollout or target.one_copy else target.live_service
+    for service in (live, *(target.slot_services or ()), target.preview):
         if service is not None:
             yield SERVICES, service
-    if way.kind != SERVICES:
+    if way.kind not in (SERVICES, DEPLOYMENTS):
         yield way.kind, way.name(target)
     if target.smoke_cronjob is not None:
         yield CRONJOBS, target.smoke_cronjob
@@ -68,7 +90,7 @@ def _absent(space: Space, target: Target) -> Iterator[Said]:
 
 
 def _deployments(space: Space, target: Target) -> Iterator[Said]:
-    for slot in SLOTS:
+    for slot in SLOTS if not target.is_rollout else ():
         name = target.deployment(slot)
         item = space.find(DEPLOYMENTS, name)
         if item is None:
@@ -77,6 +99,8 @@ def _deployments(space: Space, target: Target) -> Iterator[Said]:
             objects.container_index(item, target.container(slot))
         except PermanentError as error:
             yield f"{error}.", "Name it in kubernetes.container of the catalogue."
+        if target.one_copy:
+            return
         labels = item["spec"]["template"]["metadata"].get("labels") or {}
         if labels.get(target.slot_label) != slot:
             sentence = f"Deployment {name}: its pods carry no label {target.slot_label}: {slot}."
@@ -92,7 +116,9 @@ def _services(space: Space, target: Target) -> Iterator[Said]:
             remedy = f"Put {label}: {slot} into its selector."
             yield f"Service {name} does not select the {slot} slot.", remedy
     selects = way_of(target).kind == SERVICES
-    moved = [target.preview, *([target.live_service] if selects else [])]
+    # Whatever a Rollout names, Argo points.
+    preview = None if target.is_rollout else target.preview
+    moved = [preview, *([target.live_service] if selects else [])]
     for name in moved:
         item = space.find(SERVICES, name) if name else None
         if item is not None and objects.selected_slot(item, label) is None:
@@ -116,10 +142,39 @@ def _cronjob(space: Space, target: Target) -> Iterator[Said]:
 
 
 def _owners(space: Space, target: Target) -> Iterator[Said]:
-    for kind, name in names(target):
-        # A CronJob is read only: whoever owns it has nothing of the bot's to undo.
-        item = space.find(kind, name) if kind is not CRONJOBS else None
-        owner = objects.owner_of(item) if item is not None else None
-        if owner is not None:
-            sentence = f"{owner} owns {kind.word} {name} and may undo what the bot sets."
-            yield sentence, LEAVE_ALONE
+    way = way_of(target)
+    # What is only read, whoever owns it has nothing of the bot's to undo.
+    deployments = target.deployments if not target.is_rollout else ()
+    patched = [*((DEPLOYMENTS, name) for name in deployments), (way.kind, way.name(target))]
+    if target.preview is not None and not target.is_rollout:
+        patched.append((SERVICES, target.preview))
+    there = [(kind, item) for kind, name in patched if (item := space.find(kind, name)) is not None]
+    for one in owners.undeclared(owned_of(there), target):
+        name = OWNER_NAMES[one.owner]
+        sentence = f"{name} owns {one.kind} {one.name} and may undo what the bot sets."
+        yield sentence, f"{owners.leave_alone((one,), target)}."
+
+
+def _deployed(space: Space, target: Target) -> dict[Slot, objects.Object]:
+    found = {slot: space.find(DEPLOYMENTS, target.deployment(slot)) for slot in SLOTS}
+    return {slot: item for slot, item in found.items() if item is not None}
+
+
+def _autoscalers(space: Space, target: Target) -> Iterator[Said]:
+    """Say which slot could not take what the other one takes now."""
+    sizes = {s: int(d["spec"].get("replicas", 1)) for s, d in _deployed(space, target).items()}
+    items = space.items.get(AUTOSCALERS, {}).values()
+    for one in autoscalers_of(target, items):
+        other = other_slot(one.slot)
+        if one.most < sizes.get(other, 0):
+            sentence = (
+                f"{one.words} lets {one.slot} have {one.most} pods at the most, and {other} has "
+                f"{sizes[other]}."
+            )
+            yield sentence, f"Set its {one.most_key} to {sizes[other]} or more."
+
+
+def _budgets(space: Space, target: Target) -> Iterator[Said]:
+    items = space.items.get(BUDGETS, {}).values()
+    for sentence in budget_cautions(budgets_of(_deployed(space, target), items)):
+        yield f"{sentence}.", "docs/others.md says what a budget does, and how one suits two slots."

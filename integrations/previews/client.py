@@ -15,8 +15,8 @@ from yarl import URL
 from bot.domain.checks import Answer
 from bot.domain.smoke import host_of, is_address, is_allowed, is_listed
 from bot.errors import PermanentError, TemporaryError
+from integrations.addresses import JudgedResolver, check
 from integrations.calls import Told, timed, untold
-from integrations.previews.addresses import JudgedResolver, check
 
 MOST = 2**20
 """Bytes of a body."""

@@ -44,8 +44,12 @@ class SimulatedSink(SimulatedServer):
 
     @property
     def told(self) -> list[tuple[str, str]]:
-        """What came, once for each event and in the order of first coming: type and release."""
-        return [(r.attributes["type"], r.data["deployment"]["deploymentId"]) for r in self.received]
+        """What came of deployments, once each, in the order of first coming: type and release."""
+        return [
+            (r.attributes["type"], r.data["deployment"]["deploymentId"])
+            for r in self.received
+            if "deployment" in r.data
+        ]
 
     async def _receive(self, request: web.Request) -> web.Response:
         body = await request.read()

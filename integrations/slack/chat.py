@@ -1,6 +1,7 @@
 """`SlackChat`: the `Chat` port. Posts, finds, updates, attaches; says who belongs to what."""
 
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 
 import structlog
@@ -132,6 +133,18 @@ class SlackChat:
         """Look for a picture by its name."""
         return await files.is_there(self._web, files.Place(channel, thread), name, since)
 
+    async def topic(self, channel: str) -> str:
+        """Read a topic, as whoever wrote it typed it."""
+        answer = await self._web.read(
+            self._web.client(again=True).conversations_info(channel=channel)
+        )
+        return unescape(str((answer["channel"].get("topic") or {}).get("value") or ""))
+
+    async def set_topic(self, channel: str, text: str) -> None:
+        """Replace a topic; the same one twice does no harm."""
+        call = self._web.client(again=True).conversations_setTopic(channel=channel, topic=text)
+        await self._web.read(call)
+
     async def members(self, usergroup: str) -> tuple[tuple[str, ...], datetime]:
         """List a group's members; from a copy of up to an hour where Slack doesn't answer."""
         now = self._clock.now()
@@ -174,6 +187,8 @@ class SlackChat:
         channels: tuple[str, ...],
         usergroups: tuple[str, ...] = (),
         app_token: str | None = None,
+        *,
+        topic: bool = False,
     ) -> Checkup:
         """Look at token, team, scopes, channels, groups and Socket Mode, for `doctor`."""
-        return await examine(self._web, Wanted(self._team, channels, usergroups, app_token))
+        return await examine(self._web, Wanted(self._team, channels, usergroups, app_token, topic))

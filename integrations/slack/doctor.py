@@ -18,15 +18,20 @@ SCOPES = {
     "app_mentions:read": "take commands inside a thread",
     "channels:history": "find a message whose sending was uncertain",
     "channels:read": "see whether it is in a channel",
+    "channels:write.topic": "show in a channel's topic what stops releases",
     "chat:write": "post cards and answers",
     "commands": "take slash commands",
     "files:write": "attach charts, so charts are left out and the thread has words only",
     "groups:history": "find a message in a private channel whose sending was uncertain",
     "groups:read": "see whether it is in a private channel",
+    "groups:write.topic": "show in a private channel's topic what stops releases",
     "usergroups:read": "know who has a role by user group",
     "users:read": "know guests and people from elsewhere, who have no rights",
 }
 """Scopes of deploy/slack-manifest.yaml, and what the bot can't do without each."""
+
+OF_TOPICS = ("channels:write.topic", "groups:write.topic")
+"""Scopes that only `slack.topic` of the catalogue needs."""
 
 AT_ONCE = 8
 """Calls beside each other: Slack takes some fifty a minute of each kind."""
@@ -40,6 +45,7 @@ class Wanted:
     channels: tuple[str, ...] = ()
     usergroups: tuple[str, ...] = ()
     app_token: str | None = None
+    topic: bool = False
 
 
 async def examine(web: SlackWeb, wanted: Wanted) -> Checkup:
@@ -52,7 +58,7 @@ async def examine(web: SlackWeb, wanted: Wanted) -> Checkup:
     headers = {key.lower(): value for key, value in dict(answer.headers).items()}
     off = ahead(headers.get("date"), began, time())
     found = [_good("Slack", f"Signed in to {answer['team']}."), *_team(answer["team_id"], wanted)]
-    found += _scopes(headers)
+    found += _scopes(headers, wanted)
     turns = asyncio.Semaphore(AT_ONCE)
     looks = await asyncio.gather(
         *(_channel(web, channel, turns) for channel in wanted.channels),
@@ -78,15 +84,16 @@ def _team(team: str, wanted: Wanted) -> list[Finding]:
     return [_bad("Slack", sentence, "Install the app there, or change slack.team.")]
 
 
-def _scopes(headers: Mapping[str, str]) -> list[Finding]:
+def _scopes(headers: Mapping[str, str], wanted: Wanted) -> list[Finding]:
     given = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")}
-    missing = {scope: what for scope, what in SCOPES.items() if scope not in given}
+    asked = {s: what for s, what in SCOPES.items() if wanted.topic or s not in OF_TOPICS}
+    missing = {scope: what for scope, what in asked.items() if scope not in given}
     remedy = "Add it to the app (deploy/slack-manifest.yaml has it) and install the app again."
     bad = [
         _bad("Slack scopes", f"{scope} is missing: without it the bot can't {what}.", remedy)
         for scope, what in missing.items()
     ]
-    return bad or [_good("Slack scopes", f"All {len(SCOPES)} are there.")]
+    return bad or [_good("Slack scopes", f"All {len(asked)} are there.")]
 
 
 async def _channel(web: SlackWeb, channel: str, turns: asyncio.Semaphore) -> list[Finding]:

@@ -6,7 +6,7 @@ With `process_before_response` Bolt answers when the listener returns, in well u
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Literal
 
@@ -39,10 +39,11 @@ SHAPE_ERRORS = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 """What reading a body raises that is not as Slack documents it."""
 
 Ack = Callable[..., Awaitable[Any]]
+Command = Literal["release", "env", "scan"]
 
 
 class SlackReceiver:
-    """Bolt's app for one workspace. `commands`: names of the slash commands, `/release` first."""
+    """Bolt's app for one workspace. `commands`: slash commands by the names that they have here."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class SlackReceiver:
         token: str,
         team: str | None,
         base_url: str,
-        commands: tuple[str, str] = ("/release", "/env"),
+        commands: Mapping[str, Command],
     ) -> None:
         self._intake = intake
         self._team = team
@@ -68,7 +69,7 @@ class SlackReceiver:
             logger=None,
         )
         self._app.error(self._malformed)
-        self._listen(*commands)
+        self._listen(commands)
 
     @property
     def bolt(self) -> AsyncApp:
@@ -94,10 +95,10 @@ class SlackReceiver:
 
         return authorize
 
-    def _listen(self, command: str, env_command: str) -> None:
+    def _listen(self, commands: Mapping[str, Command]) -> None:
         app = self._app
-        app.command(command)(self._command)
-        app.command(env_command)(self._env_command)
+        for name, command in commands.items():
+            app.command(name)(self._command(command))
         app.command(re.compile(r"^/"))(self._other_command)
         app.action(re.compile(r"^(release|env):"))(self._click)
         app.action(re.compile(r".*"))(_nothing)
@@ -108,15 +109,13 @@ class SlackReceiver:
         app.shortcut(re.compile(r".*"))(_nothing)
         app.options(re.compile(r".*"))(_nothing)
 
-    async def _command(self, ack: Ack, body: dict[str, Any]) -> None:
-        await self._said(ack, body, "release")
+    def _command(self, command: Command) -> Callable[[Ack, dict[str, Any]], Awaitable[None]]:
+        async def listen(ack: Ack, body: dict[str, Any]) -> None:
+            await self._said(ack, body, command)
 
-    async def _env_command(self, ack: Ack, body: dict[str, Any]) -> None:
-        await self._said(ack, body, "env")
+        return listen
 
-    async def _said(
-        self, ack: Ack, body: dict[str, Any], command: Literal["release", "env"]
-    ) -> None:
+    async def _said(self, ack: Ack, body: dict[str, Any], command: Command) -> None:
         if self._foreign(body.get("team_id")):
             await ack(text="This bot serves another workspace.")
             return

@@ -1,18 +1,18 @@
 """Rights that are lent, approvals used again, boxes that are ticked. Only adds (expand).
 
 Revision ID: 0008
-Revises: 0003
+Revises: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0003"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-ADDED = ("salt", "for_user", "reused_from", "used_by", "void")
+ADDED = ("for_user", "reused_from", "used_by", "void")
 
 
 def upgrade() -> None:
@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
-        sa.Column("salt", sa.String(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
     )
     op.create_index("ix_delegations_to", "delegations", ["to", "environment", "until"])

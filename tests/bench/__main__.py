@@ -12,7 +12,17 @@ from pathlib import Path
 
 import structlog
 
-from tests.bench import acknowledge, calls, faults, planning, report, rollback, thousand, verdict
+from tests.bench import (
+    acknowledge,
+    calls,
+    evidence,
+    faults,
+    planning,
+    report,
+    rollback,
+    thousand,
+    verdict,
+)
 from tests.bench.figures import Figure
 
 Measure = Callable[[Path], Awaitable[list[Figure]]]
@@ -20,6 +30,7 @@ Measure = Callable[[Path], Awaitable[list[Figure]]]
 MEASURED: dict[str, Measure] = {
     "acknowledge": acknowledge.measure,
     "calls": calls.measure,
+    "evidence": evidence.measure,
     "faults": faults.measure,
     "planning": planning.measure,
     "report": report.measure,

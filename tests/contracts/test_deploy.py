@@ -14,8 +14,10 @@ from bot.settings import Settings
 from integrations.github.app_rights import FOR_PASSING, PERMISSIONS
 from integrations.http import build_http
 from integrations.kubernetes.doctor import (
+    ARGO_RIGHTS,
     GATEWAY_RIGHTS,
     ISTIO_RIGHTS,
+    LOG_RIGHTS,
     RIGHTS,
     SMOKE_RIGHTS,
     WIDE_RIGHTS,
@@ -64,8 +66,8 @@ def test_each_file_holds_whole_objects(path: Path) -> None:
         assert {"apiVersion", "kind", "metadata"} <= item.keys()
         assert item["metadata"]["name"].startswith("release-bot")
         wide = item["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding")
-        here = ("rbac.yaml", "rbac-istio.yaml", "rbac-gateways.yaml", "rbac-smoke.yaml")
-        anywhere = path.name in here
+        # Whoever applies a Role names the namespace.
+        anywhere = path in ROLES
         assert wide or anywhere or item["metadata"]["namespace"] == "release-bot"
 
 
@@ -182,7 +184,9 @@ def test_accounts_and_secrets_have_one_name(pod: Any, container: Any) -> None:
     for file, kind in (
         ("rbac.yaml", "RoleBinding"),
         ("rbac-istio.yaml", "RoleBinding"),
+        ("rbac-argo.yaml", "RoleBinding"),
         ("rbac-smoke.yaml", "RoleBinding"),
+        ("rbac-logs.yaml", "RoleBinding"),
         ("rbac-environments.yaml", "ClusterRoleBinding"),
         ("rbac-gateways.yaml", "RoleBinding"),
     ):
@@ -214,7 +218,9 @@ def _rules(file: str, kind: str) -> Iterator[tuple[tuple[str, str], tuple[str, .
     [
         ("rbac.yaml", "Role", RIGHTS),
         ("rbac-istio.yaml", "Role", ISTIO_RIGHTS),
+        ("rbac-argo.yaml", "Role", ARGO_RIGHTS),
         ("rbac-smoke.yaml", "Role", SMOKE_RIGHTS),
+        ("rbac-logs.yaml", "Role", LOG_RIGHTS),
         ("rbac-environments.yaml", "ClusterRole", WIDE_RIGHTS),
         ("rbac-gateways.yaml", "Role", GATEWAY_RIGHTS),
     ],

@@ -171,6 +171,34 @@ def test_what_nobody_knows_is_null_never_nothing() -> None:
     assert (none_ran["testsExecuted"], none_ran["testsPassed"]) == (0, 0)
 
 
+def test_a_start_is_told_when_the_run_is_known_that_deploys_it() -> None:
+    queued, waits = release(State.QUEUED, started_at=None), running(progress=Progress())
+    known = running(progress=Progress(run_url="https://github.com/q/p/actions/runs/4711"))
+    assert happened(queued, waits) == ()
+    assert happened(waits, known) == (STARTED,)
+    assert happened(known, running(progress=Progress(step=1))) == ()
+
+
+def test_a_start_is_told_at_the_latest_when_it_goes_back_or_ends() -> None:
+    waits = running(progress=Progress())
+    back = release(State.ROLLING_BACK, progress=Progress(track="undo"))
+    gone = release(State.ABANDONED, ended_at=ENDED, progress=Progress())
+    assert happened(waits, back) == (STARTED,)
+    assert happened(waits, gone) == (STARTED, COMPLETED)
+    assert data(STARTED, back)["pipeline"]["pipelineId"] is None
+
+
+def test_number_and_branch_are_those_of_the_run() -> None:
+    progress = Progress(
+        run_url="https://github.com/q/p/actions/runs/4711", run_number=1234, run_branch="main"
+    )
+    found = data(STARTED, running(progress=progress))
+    schema(STARTED).validate(found)
+    assert found["pipeline"] == {
+        "pipelineId": "4711", "buildNumber": 1234, "commitSha": "abc123def456", "branch": "main",
+    }  # fmt: skip
+
+
 def test_a_run_that_is_known_names_the_pipeline() -> None:
     def of(url: str | None) -> Any:
         return data(STARTED, running(progress=Progress(run_url=url)))["pipeline"]["pipelineId"]
@@ -302,15 +330,17 @@ def test_what_never_started_is_no_deployment() -> None:
 
 def test_only_a_start_and_an_ending_are_told() -> None:
     queued = release(State.QUEUED, started_at=None)
-    paused, back = release(State.PAUSED), release(State.ROLLING_BACK)
+    set_by_bot = running(progress=Progress(step=1))
+    paused = set_by_bot.model_copy(update={"state": State.PAUSED})
+    back = release(State.ROLLING_BACK, progress=Progress(track="undo"))
     ended = succeeded()
-    assert happened(queued, running()) == STARTED
-    assert happened(None, back) == STARTED
-    assert happened(running(), ended) == happened(back, ended) == COMPLETED
-    assert happened(paused, running()) is None
-    assert happened(running(), back) is None
-    assert happened(ended, ended.model_copy(update={"undone_by": "rel-9x2m"})) is None
-    assert happened(queued, release(State.CANCELLED, started_at=None)) is None
+    assert happened(queued, set_by_bot) == (STARTED,)
+    assert happened(None, back) == (STARTED,)
+    assert happened(set_by_bot, ended) == happened(back, ended) == (COMPLETED,)
+    assert happened(paused, set_by_bot) == ()
+    assert happened(set_by_bot, back) == ()
+    assert happened(ended, ended.model_copy(update={"undone_by": "rel-9x2m"})) == ()
+    assert happened(queued, release(State.CANCELLED, started_at=None)) == ()
 
 
 def test_durations_go_on_past_a_day() -> None:

@@ -115,7 +115,7 @@ def test_all_that_is_wrong_is_told_and_the_worst_is_the_reason() -> None:
 
 
 def test_the_newest_report_of_each_tool_counts() -> None:
-    old = report(counts=HIGH, received_at=START - timedelta(hours=2))
+    old = report(id=2, counts=HIGH, received_at=START - timedelta(hours=2))
     assert asked(old, report()).status == "passed"
     other = report(counts=HIGH, tool="Semgrep", received_at=START - timedelta(hours=2))
     assert asked(other, report()).status == "failed"

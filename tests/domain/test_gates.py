@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.commits import Commit, Commits
 from bot.domain.facts import (
     CheckRun,
     Diff,
@@ -12,12 +13,14 @@ from bot.domain.facts import (
     Promotion,
     Running,
     Scan,
+    Tag,
     TagFact,
     TrafficFact,
 )
 from bot.domain.gates import GATES, evaluate_all
 from bot.domain.gates.promoted import words
 from bot.domain.gates.result import GateResult
+from bot.domain.held_back import BadRange, Seen
 from bot.domain.policies import ScanThresholds
 from tests.domain.facts import REQUEST, SILENT, cluster, facts, rules, slot
 from tests.virtual import START
@@ -53,17 +56,37 @@ def test_all_is_well() -> None:
     ("gate", "source"),
     [
         ("version", "tag"), ("order", "dependencies"), ("promoted", "promotion"),
-        ("checks", "checks"), ("scans", "scan"), ("cluster", "cluster"),
+        ("checks", "checks"), ("scans", "scan"), ("cluster", "cluster"), ("commits", "seen"),
     ],
 )  # fmt: skip
 def test_a_silent_source_fails_closed(gate: str, source: str) -> None:
     value = (SILENT,) if source == "dependencies" else SILENT
-    result = asked(gate, **{source: value})
+    result = asked(gate, **{source: value, "held_back": (OTHER,)})
     assert result is not None
     assert (result.status, result.reason) == ("failed", "source_unknown")
     assert result.could_not_tell
     assert "unknown: GitHub didn't answer for 20 s." in result.sentence
     assert "Retry" in (result.next_step or "")
+
+
+BAD = BadRange(
+    release="rel-2222",
+    service="payments",
+    environment="staging",
+    repository="quantivista/platform",
+    version="2.1.0",
+    back_to="v2.0.5",
+    good="a" * 40,
+    bad="b" * 40,
+)
+OTHER = BAD.model_copy(
+    update={"service": "orders", "version": "v3.0.0", "back_to": "v2.9.0", "good": None}
+)
+
+
+def held_by(*shas: str) -> Seen:
+    commits = Commits(commits=tuple(Commit(sha=s, author="ana", title="Work") for s in shas))
+    return Seen(range=OTHER, commits=commits, since=commits)
 
 
 CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
@@ -106,6 +129,14 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("free", {"under_way": "rel-2222"}, "waiting", "under_way", "rel-2222 is under way"),
     ("free", {"lock": LockFact(holder="rel-2222", why="pods crash", by=None, since=START)},
      "failed", "locked", "held back since rel-2222 was rolled back: pods crash."),
+    ("commits", {"held_back": (BAD,)}, "failed", "locked",
+     "2.1.0 is held back since rel-2222 took it back in staging."),
+    ("commits", {"held_back": (OTHER,), "seen": known((Seen(range=OTHER),))}, "failed",
+     "bad_commits_unknown", "in staging can't be told: nobody knows the commit of 2.9.0."),
+    ("commits", {"held_back": (OTHER,), "seen": known((held_by("1" * 40, "2" * 40),))}, "failed",
+     "bad_commits", "which rel-2222 took back in staging: 1111111 “Work”, 2222222 “Work”."),
+    ("commits", {"held_back": (OTHER,), "seen": known((held_by(*(n * 40 for n in "12345")),))},
+     "failed", "bad_commits", "3333333 “Work” and 2 more."),
     ("cluster", {"cluster": known(cluster(missing=("Service x", "HTTPRoute y")))},
      "failed", "cluster_not_ready", "There is no Service x, no HTTPRoute y."),
     ("cluster", {"cluster": known(cluster(forbidden=("patch services",)))},
@@ -135,6 +166,43 @@ def test_gates_that_have_nothing_to_say_are_silent() -> None:
     assert asked("live", live_version=None, cluster=silent) is None
     assert asked("promoted", promotion=None) is None
     assert asked("checks", changed={"checks": ()}) is None
+
+
+def test_bad_commits_are_spoken_of_only_where_something_is_held_back() -> None:
+    assert asked("commits") is None
+    assert asked("commits", seen=SILENT) is None
+    assert asked("commits", held_back=(OTHER,)) is None
+    well = Seen(range=OTHER, commits=held_by("1" * 40).commits, since=Commits())
+    told = asked("commits", held_back=(OTHER,), seen=known((well,)))
+    assert told is not None
+    assert (told.status, told.sentence) == ("passed", "without the bad commits of rel-2222")
+
+
+def test_the_very_commit_under_another_tag_is_what_was_taken_back() -> None:
+    tag = known(TagFact(tag=Tag(name="v2.1.0", commit="b" * 40)))
+    other = BAD.model_copy(update={"version": "v2.1.0-rc.1"})
+    told = asked("commits", held_back=(other,), tag=tag)
+    assert told is not None
+    assert told.reason == "locked"
+    unchanged = other.model_copy(update={"good": "b" * 40})
+    assert asked("commits", held_back=(unchanged,), tag=tag) is None
+
+
+def test_a_lock_whose_commits_are_looked_at_holds_nothing_else() -> None:
+    lock = LockFact(holder="rel-2222", why="pods crash", by=None, since=START)
+    told = asked("free", lock=lock, held_back=(OTHER,))
+    assert told is not None
+    assert told.status == "passed"
+
+
+def test_who_wrote_bad_commits_is_in_what_to_do_and_not_in_the_record() -> None:
+    told = asked("commits", held_back=(OTHER,), seen=known((held_by("1" * 40),)))
+    assert told is not None
+    assert "ana" not in told.sentence
+    assert told.next_step == (
+        "Revert it (by ana), or when the cause is mended, an owner or responder presses Cause is "
+        "mended on rel-2222."
+    )
 
 
 def test_a_policy_may_waive_scanning_by_name() -> None:
@@ -172,13 +240,6 @@ def test_a_service_without_dependencies_says_so() -> None:
     result = asked("order", dependencies=())
     assert result is not None
     assert result.sentence == "needs no other service"
-
-
-def test_a_cluster_with_another_owner_is_cautioned() -> None:
-    fact = known(cluster(cautions=("Argo CD owns it and may undo what the bot sets",)))
-    result = asked("cluster", cluster=fact)
-    assert result is not None
-    assert "Argo CD owns it" in result.sentence
 
 
 @pytest.mark.parametrize(

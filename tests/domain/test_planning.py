@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bot.domain.admission import ASK_AGAIN, admit, what_changed, yes_votes
 from bot.domain.by_hand import traffic_command
-from bot.domain.catalog import Strategy
-from bot.domain.facts import Known, Tag, TagFact, TrafficFact
+from bot.domain.catalog import Slot, Strategy, other_slot
+from bot.domain.facts import Known, SlotFact, Tag, TagFact, TrafficFact
 from bot.domain.gates.result import GateResult, failed, passed, waiting
 from bot.domain.lifecycle import Event
 from bot.domain.planning import build_plan, build_rollback
@@ -113,7 +113,7 @@ def test_without_facts_there_is_no_plan() -> None:
 @given(st.lists(st.integers(1, 99), unique=True, max_size=5))
 def test_steps_rise_to_a_hundred_and_settle(weights: list[int]) -> None:
     strategy = Strategy(traffic="gateway", weights=(*sorted(weights), 100))
-    steps = steps_for("blue-green", rules().model_copy(update={"strategy": strategy}), "green")
+    steps = steps_for("blue-green", rules().model_copy(update={"strategy": strategy}), "blue")
     shares = [step.weight for step in steps if step.kind == "shift"]
     assert shares == [*sorted(weights), 100]
     assert steps[-1].kind == "settle"
@@ -122,16 +122,59 @@ def test_steps_rise_to_a_hundred_and_settle(weights: list[int]) -> None:
     assert [s.watch for s in steps if s.kind == "bake"] == [False] * len(weights) + [True]
 
 
+def in_place(kind: Any, **changes: Any) -> Plan:
+    made = build_plan(REQUEST.model_copy(update={"strategy": kind}), rules(), facts(**changes))
+    assert made is not None
+    return made
+
+
+@pytest.mark.parametrize("live", ["blue", "green"])
 @pytest.mark.parametrize("kind", ["rolling", "workflow"])
-def test_what_is_not_built_is_refused_in_words(kind: Any) -> None:
-    with pytest.raises(UserError, match="isn't built yet"):
-        steps_for(kind, rules(), "green")
+def test_in_place_every_step_is_where_the_old_version_serves(kind: Any, live: Slot) -> None:
+    traffic = TrafficFact(weights={live: 100, other_slot(live): 0}, serving={})
+    made = in_place(kind, cluster=Known(value=cluster(traffic=traffic)))
+    assert (made.goes_to, made.window) == (live, 0)
+    assert {step.slot for step in (*made.steps, *undo_steps(made, moved=True))} == {live}
+    assert not any(step.kind in ("shift", "scale") for step in made.steps)
+    assert not any(step.judged for step in made.steps)
+
+
+def test_a_rolling_release_goes_back_as_it_came() -> None:
+    made = in_place("rolling")
+    kinds = [step.kind for step in made.steps]
+    assert kinds == ["dispatch", "deploy", "verify", "smoke", "bake", "settle"]
+    assert [s.kind for s in undo_steps(made, moved=True)] == ["restore", "verify", "settle"]
+
+
+def test_what_only_a_workflow_does_only_it_takes_back() -> None:
+    gone = cluster(
+        blue=SlotFact(slot="blue", exists=False),
+        green=SlotFact(slot="green", exists=False),
+        traffic=TrafficFact(weights={}, serving={}),
+    )
+    there, elsewhere = in_place("workflow"), in_place("workflow", cluster=Known(value=gone))
+    assert [s.kind for s in there.steps] == ["dispatch", "verify", "smoke", "bake", "settle"]
+    assert [s.kind for s in elsewhere.steps] == ["dispatch", "smoke", "bake", "settle"]
+    back = [s.kind for s in undo_steps(elsewhere, moved=True)]
+    assert back == ["restore", "dispatch", "settle"]
+    assert [s.kind for s in undo_steps(elsewhere, moved=False)] == ["restore", "settle"]
+
+
+def test_what_the_service_is_not_made_for_is_refused_in_words() -> None:
+    one = rules().target.model_copy(update={"traffic": "whole"})
+    with pytest.raises(UserError, match="has one Deployment, and canary needs two slots"):
+        steps_for("canary", rules().model_copy(update={"target": one}), "blue")
+    with pytest.raises(UserError, match="has no deploy workflow"):
+        steps_for("workflow", rules().model_copy(update={"deploy_workflow": None}), "blue")
+    cronjob = rules().target.model_copy(update={"smoke_cronjob": "smoke", "preview": "preview"})
+    with pytest.raises(UserError, match="would try the wrong version"):
+        steps_for("rolling", rules().model_copy(update={"target": cronjob}), "blue")
 
 
 @given(st.lists(st.integers(1, 99), min_size=1, unique=True))
 def test_a_canary_grows_before_each_shift(weights: list[int]) -> None:
     strategy = Strategy(kind="canary", traffic="gateway", weights=(*sorted(weights), 100))
-    steps = steps_for("canary", rules().model_copy(update={"strategy": strategy}), "green")
+    steps = steps_for("canary", rules().model_copy(update={"strategy": strategy}), "blue")
     shifts = [i for i, step in enumerate(steps) if step.kind == "shift"]
     assert [steps[i].weight for i in shifts] == [*sorted(weights), 100]
     for at in shifts:

@@ -76,7 +76,13 @@ WRONG = {
     "slot service": (BASE + "    strategy: {traffic: istio}\n"
                      "    kubernetes: {virtual_service: '{service}'}\n",
                      "traffic: istio needs kubernetes.virtual_service and kubernetes.slot_service"),
-    "strategy": (BASE + "    strategy: {kind: rolling}\n", "strategy rolling isn't built yet"),
+    "one copy": (BASE + "    kubernetes: {deployment: '{service}'}\n",
+                 "kubernetes.deployment {service} is one copy: blue-green needs two, with {slot} in the name"),
+    "one copy's traffic": (BASE + "    kubernetes: {deployment: b, slot_service: '{slot}', route: b}\n"
+                           "    strategy: {kind: rolling, traffic: gateway}\n",
+                           "kubernetes.deployment is one copy: traffic: gateway moves between two"),
+    "no workflow": (BASE.replace("    deploy: {workflow: d.yml}", "    deploy: {kubernetes: set-image}")
+                    + "    strategy: {kind: workflow}\n", "strategy workflow needs deploy: {workflow: FILE}"),
     "canary": (BASE + "    strategy: {kind: canary}\n", "a canary needs a weight below 100"),
     "indicator": (BASE + METRICS.format("requests: 'r{slot}', objective: 99"),
                   "say either failed: SELECTOR or good: SELECTOR"),

@@ -105,7 +105,7 @@ async def test_where_all_is_well_each_part_says_so(clinic: Clinic) -> None:
     assert said["Clocks"] == "This host's agrees with Slack, GitHub to within 2 s."
     words = [f.sentence for f in found]
     assert "Readable, its workflows are there and may be started." in words
-    assert "All 15 rights are there." in words
+    assert "All 17 rights are there." in words
     assert "3 of 3 services have all of their objects." in words
 
 
@@ -713,5 +713,5 @@ async def test_57_services_in_three_environments_take_few_requests(
     found = await clinic.findings()
     assert [f.sentence for f in found if not f.good and f.subject != "Webhooks"] == []
     assert "60 of 60 services have all of their objects." in [f.sentence for f in found]
-    # Shared by namespace: rights, three lists and the Gateway, and not a word for each service.
-    assert len(world.kubernetes.journal) - before <= 3 * 20
+    # Shared by namespace: rights, five lists and the Gateway, and not a word for each service.
+    assert len(world.kubernetes.journal) - before <= 3 * 24

@@ -33,7 +33,7 @@ async def remedies(kit: Kit) -> list[str | None]:
 async def test_where_all_is_well_rights_and_objects_are_counted(kit: Kit) -> None:
     found = (await kit.cluster.check([kit.target])).findings
     assert [(f.subject, f.sentence) for f in found] == [
-        (WHERE, "All 15 rights are there."),
+        (WHERE, "All 17 rights are there."),
         (WHERE, "1 of 1 services have all of their objects."),
     ]
     kit.sim.cluster.istio.tells = True

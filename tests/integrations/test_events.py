@@ -1,4 +1,4 @@
-"""`HttpSinks` against a real receiver: what it gets, what its answers mean, where nothing goes."""
+"""Sinks of the kind http, with a real receiver: what it gets, what its answers mean."""
 
 import asyncio
 import hashlib
@@ -14,11 +14,11 @@ from aiohttp import web
 
 from bot.domain.events import PlatformEvent, event_of
 from bot.domain.lifecycle import State
-from bot.domain.sinks import Sink
+from bot.domain.sinks import HttpSink
 from bot.errors import PermanentError, TemporaryError
 from bot.settings import secret_named
 from integrations.catalog_file import CatalogError, parse_catalog
-from integrations.events import HttpSinks
+from integrations.events import Sinks
 from integrations.events.envelope import signature
 from integrations.simulated.server import Fault, FaultKind
 from integrations.simulated.sink import SimulatedSink
@@ -41,21 +41,21 @@ async def receiver() -> AsyncIterator[SimulatedSink]:
 
 
 @pytest.fixture
-async def sinks() -> AsyncIterator[HttpSinks]:
-    made = HttpSinks(KEYS.get, seconds=0.3)
+async def sinks() -> AsyncIterator[Sinks]:
+    made = Sinks(KEYS.get, seconds=0.3)
     yield made
     await made.close()
 
 
-def sink(receiver: SimulatedSink, **changes: str) -> Sink:
+def sink(receiver: SimulatedSink, **changes: str) -> HttpSink:
     base = {"url": f"{receiver.url}/hook?team=7", "secret": "PLATFORM_KEY"}
-    return Sink.model_validate(base | changes)
+    return HttpSink.model_validate(base | changes)
 
 
 async def test_structured_puts_everything_into_the_body(
-    receiver: SimulatedSink, sinks: HttpSinks
+    receiver: SimulatedSink, sinks: Sinks
 ) -> None:
-    await sinks.send(sink(receiver), EVENT)
+    await sinks.send(sink(receiver), EVENT, "payments")
     [entry] = receiver.journal
     assert entry.path == "/hook?team=7"
     assert json.loads(entry.body) == {
@@ -75,9 +75,9 @@ async def test_structured_puts_everything_into_the_body(
 
 
 async def test_binary_puts_the_attributes_into_headers(
-    receiver: SimulatedSink, sinks: HttpSinks
+    receiver: SimulatedSink, sinks: Sinks
 ) -> None:
-    await sinks.send(sink(receiver, mode="binary"), EVENT)
+    await sinks.send(sink(receiver, mode="binary"), EVENT, "payments")
     assert json.loads(receiver.journal[0].body) == EVENT.data
     [got] = receiver.received
     assert {name: value for name, value in got.headers.items() if name.startswith("ce-")} == {
@@ -95,10 +95,10 @@ async def test_binary_puts_the_attributes_into_headers(
 
 @pytest.mark.parametrize("mode", ["structured", "binary"])
 async def test_the_exact_body_is_signed_and_a_repeat_is_known_by_its_key(
-    receiver: SimulatedSink, sinks: HttpSinks, mode: str
+    receiver: SimulatedSink, sinks: Sinks, mode: str
 ) -> None:
     for _ in range(2):
-        await sinks.send(sink(receiver, mode=mode), EVENT)
+        await sinks.send(sink(receiver, mode=mode), EVENT, "payments")
     [got] = receiver.received
     body = receiver.journal[0].body
     right = hmac.new(b"a key", body, hashlib.sha256).hexdigest()
@@ -115,17 +115,15 @@ def test_the_signature_is_the_one_that_everybody_computes() -> None:
     )
 
 
-async def test_a_receiver_with_another_key_refuses(
-    receiver: SimulatedSink, sinks: HttpSinks
-) -> None:
+async def test_a_receiver_with_another_key_refuses(receiver: SimulatedSink, sinks: Sinks) -> None:
     with pytest.raises(PermanentError, match="it answered 401"):
-        await sinks.send(sink(receiver, secret="WRONG_KEY"), EVENT)
+        await sinks.send(sink(receiver, secret="WRONG_KEY"), EVENT, "payments")
     assert (receiver.refused, receiver.received) == (1, [])
 
 
-async def test_nothing_is_ever_sent_unsigned(receiver: SimulatedSink, sinks: HttpSinks) -> None:
+async def test_nothing_is_ever_sent_unsigned(receiver: SimulatedSink, sinks: Sinks) -> None:
     with pytest.raises(TemporaryError, match="NO_KEY is not set, so nothing can be signed"):
-        await sinks.send(sink(receiver, secret="NO_KEY"), EVENT)
+        await sinks.send(sink(receiver, secret="NO_KEY"), EVENT, "payments")
     assert receiver.journal == []
 
 
@@ -134,58 +132,58 @@ def answers(receiver: SimulatedSink, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-async def test_any_2xx_is_delivered(receiver: SimulatedSink, sinks: HttpSinks, status: int) -> None:
+async def test_any_2xx_is_delivered(receiver: SimulatedSink, sinks: Sinks, status: int) -> None:
     answers(receiver, status)
-    await sinks.send(sink(receiver), EVENT)
+    await sinks.send(sink(receiver), EVENT, "payments")
     assert receiver.journal[0].status == status
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 async def test_what_waiting_may_mend_is_temporary(
-    receiver: SimulatedSink, sinks: HttpSinks, status: int
+    receiver: SimulatedSink, sinks: Sinks, status: int
 ) -> None:
     answers(receiver, status)
     with pytest.raises(TemporaryError, match=f"it answered {status}$"):
-        await sinks.send(sink(receiver), EVENT)
+        await sinks.send(sink(receiver), EVENT, "payments")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
 async def test_other_refusals_are_for_good(
-    receiver: SimulatedSink, sinks: HttpSinks, status: int
+    receiver: SimulatedSink, sinks: Sinks, status: int
 ) -> None:
     answers(receiver, status)
     with pytest.raises(PermanentError, match=f"it answered {status}$"):
-        await sinks.send(sink(receiver), EVENT)
+        await sinks.send(sink(receiver), EVENT, "payments")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_told_and_never_followed(
-    receiver: SimulatedSink, sinks: HttpSinks, status: int
+    receiver: SimulatedSink, sinks: Sinks, status: int
 ) -> None:
     inner = f"{receiver.url}/inner"
     receiver.fail(Fault("status", path="/hook", status=status, headers={"Location": inner}))
     with pytest.raises(TemporaryError, match=f"{status}, a redirect, which is not followed"):
-        await sinks.send(sink(receiver), EVENT)
+        await sinks.send(sink(receiver), EVENT, "payments")
     assert [entry.path for entry in receiver.journal] == ["/hook?team=7"]
 
 
 @pytest.mark.parametrize(("kind", "came"), [("hang", 0), ("drop_before", 0), ("drop_after", 1)])
 async def test_no_answer_is_temporary_and_unknown(
-    receiver: SimulatedSink, sinks: HttpSinks, kind: FaultKind, came: int
+    receiver: SimulatedSink, sinks: Sinks, kind: FaultKind, came: int
 ) -> None:
     receiver.fail(Fault(kind, seconds=1.0 if kind == "hang" else 0.0))
     words = "no answer for 0.3 s" if kind == "hang" else "the connection failed"
     with pytest.raises(TemporaryError, match=words) as caught:
-        await sinks.send(sink(receiver), EVENT)
+        await sinks.send(sink(receiver), EVENT, "payments")
     assert caught.value.unknown
     assert len(receiver.received) == came
 
 
-async def test_nobody_there_is_temporary(receiver: SimulatedSink, sinks: HttpSinks) -> None:
+async def test_nobody_there_is_temporary(receiver: SimulatedSink, sinks: Sinks) -> None:
     there = sink(receiver)
     await receiver.stop()
     with pytest.raises(TemporaryError, match=r"the connection failed \(ClientConnectorError\)"):
-        await sinks.send(there, EVENT)
+        await sinks.send(there, EVENT, "payments")
 
 
 @asynccontextmanager
@@ -208,27 +206,27 @@ async def talker() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_what_a_sink_says_is_not_read_to_its_end(sinks: HttpSinks) -> None:
+async def test_what_a_sink_says_is_not_read_to_its_end(sinks: Sinks) -> None:
     began = time.monotonic()
     async with asyncio.timeout(60), talker() as url:
-        await sinks.send(Sink(url=url, secret="PLATFORM_KEY"), EVENT)
+        await sinks.send(HttpSink(url=url, secret="PLATFORM_KEY"), EVENT, "payments")
         assert time.monotonic() - began < 0.3
 
 
 async def test_no_proxy_of_the_environment_is_used(
-    receiver: SimulatedSink, sinks: HttpSinks, monkeypatch: pytest.MonkeyPatch
+    receiver: SimulatedSink, sinks: Sinks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    await sinks.send(sink(receiver), EVENT)
+    await sinks.send(sink(receiver), EVENT, "payments")
     assert len(receiver.received) == 1
 
 
 def test_the_doctor_tells_which_key_is_missing() -> None:
-    found = HttpSinks(KEYS.get).check(
+    found = Sinks(KEYS.get).check(
         {
-            "platform": Sink(url="https://events.example.com", secret="PLATFORM_KEY"),
-            "audit": Sink(url="https://audit.example.com", secret="AUDIT_KEY"),
+            "platform": HttpSink(url="https://events.example.com", secret="PLATFORM_KEY"),
+            "audit": HttpSink(url="https://audit.example.com", secret="AUDIT_KEY"),
         }
     )
     assert [(f.subject, f.good, f.sentence) for f in found] == [

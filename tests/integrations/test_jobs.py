@@ -158,12 +158,12 @@ async def test_a_cronjob_that_is_missing_is_seen_before_anything_begins(kit: Kit
 async def test_the_doctor_counts_the_rights_where_a_cronjob_is_used(kit: Kit) -> None:
     found = (await kit.cluster.check([kit.target])).findings
     assert [f.sentence for f in found] == [
-        "All 15 rights are there.",
+        "All 17 rights are there.",
         "1 of 1 services have all of their objects.",
     ]
     by_workflow = target_of(parse_catalog(CATALOG).catalog, "payments", SPACE)
     found = (await kit.cluster.check([by_workflow])).findings
-    assert found[0].sentence == "All 11 rights are there."
+    assert found[0].sentence == "All 13 rights are there."
 
 
 async def test_the_doctor_looks_at_the_cronjob(kit: Kit) -> None:

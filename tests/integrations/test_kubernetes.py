@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.surroundings import Surroundings
 from bot.domain.targets import Target, target_of
 from bot.errors import (
     ConflictError,
@@ -64,7 +65,8 @@ async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
 
 async def test_a_look_tells_all_of_a_target(kit: Kit) -> None:
     fact = await kit.cluster.look(PAYMENTS)
-    assert fact.missing == fact.forbidden == fact.cautions == ()
+    assert fact.missing == fact.forbidden == ()
+    assert fact.around == Surroundings()
     assert fact.traffic.weights == {"blue": 100, "green": 0}
     assert fact.traffic.serving == {"blue": 3, "green": 0}
     assert fact.traffic.preview == "green"
@@ -111,13 +113,6 @@ async def test_rights_are_asked_for_and_named(kit: Kit) -> None:
     reviews = [e for e in kit.sim.journal if "selfsubjectaccessreviews" in e.path]
     # What was granted is believed for a while; what was denied is asked again.
     assert len(reviews) == 3 + 1
-
-
-async def test_other_controllers_are_cautioned_about(kit: Kit) -> None:
-    marks = {"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}}
-    kit.sim.cluster.edit("deployments", "production", "payments-blue", marks)
-    fact = await kit.cluster.look(PAYMENTS)
-    assert fact.cautions == ("Argo CD owns it and may undo what the bot sets",)
 
 
 async def test_the_switch_confirms_by_endpoints(kit: Kit) -> None:

@@ -9,8 +9,8 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from bot.errors import PermanentError, TemporaryError
+from integrations.addresses import refusal
 from integrations.previews import PreviewChecks
-from integrations.previews.addresses import refusal
 from integrations.previews.client import MOST
 from integrations.simulated.preview import Page, SimulatedPreview
 from integrations.simulated.server import Fault

@@ -8,6 +8,7 @@ import pytest
 
 from integrations.simulated.sink import SimulatedSink
 from tests.scenarios.environments import WITH_REPORT, local, seed_environments
+from tests.scenarios.submitting import TOKEN, Sender, sending, with_sources
 from tests.scenarios.telling import Make, with_sinks
 from tests.tester import Bot, World
 
@@ -75,3 +76,14 @@ async def reporting(world: World, database: str, tmp_path: Path) -> AsyncIterato
     made = await Bot(world, database, tmp_path, catalog=WITH_REPORT).start()
     yield made
     await made.finish()
+
+
+@pytest.fixture
+async def sender(
+    world: World, given: Given, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Sender]:
+    """A run that submits evidence to a bot which takes it."""
+    monkeypatch.setenv("PAYMENTS_EVIDENCE_TOKEN", TOKEN)
+    async for made in sending(world):
+        made.bot = await given(catalog=with_sources(made.issuer))
+        yield made

@@ -24,65 +24,86 @@ from tests.tester import BEN, DAN, REPO, Bot
 
 SHORTER = CATALOGUE.replace("weights: [10, 100], bake: 10m", "weights: [10, 50, 100], bake: 4m")
 CANARY = SHORTER.replace("{kind: blue-green, traffic: gateway", "{kind: canary, traffic: gateway")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A service that is released by one strategy, and the steps that this takes."""
+
+    catalog: str
+    service: str
+    steps: tuple[str, ...] = ("dispatch", "deploy", "verify", "smoke", "shift", "bake", "settle")
+    words: str = ""
+    slot: str = "green"
+    """Where the new version goes to; blue is live."""
+
+    @property
+    def deployment(self) -> str:
+        return f"{self.service}-{self.slot}"
+
+
+ROLLING = ("dispatch", "deploy", "verify", "smoke", "bake", "settle")
+WORKFLOW = ("dispatch", "verify", "smoke", "bake", "settle")
 STRATEGIES = {
-    "blue-green at once": (SHORTER, "payments"),
-    "blue-green by weights": (SHORTER, "orders"),
-    "canary": (CANARY, "orders"),
+    "blue-green at once": Subject(SHORTER, "payments"),
+    "blue-green by weights": Subject(SHORTER, "orders"),
+    "canary": Subject(CANARY, "orders"),
+    "rolling": Subject(SHORTER, "payments", ROLLING, " --strategy rolling", "blue"),
+    "workflow": Subject(SHORTER, "payments", WORKFLOW, " --strategy workflow", "blue"),
 }
-STEPS = ("dispatch", "deploy", "verify", "smoke", "shift", "bake", "settle")
 
 LAWFUL = {State.SUCCEEDED, State.ROLLED_BACK, State.FAILED, State.CANCELLED}
 
-Strike = Callable[[Bot, str], None]
+Strike = Callable[[Bot, Subject], None]
 
 
-def cluster_away(bot: Bot, _service: str) -> None:
+def cluster_away(bot: Bot, _subject: Subject) -> None:
     bot.world.kubernetes.faults.append(Fault("status", times=None, status=503))
 
 
-def github_away(bot: Bot, _service: str) -> None:
+def github_away(bot: Bot, _subject: Subject) -> None:
     bot.world.github.faults.append(Fault("status", times=None, status=503))
 
 
-def slack_away(bot: Bot, _service: str) -> None:
+def slack_away(bot: Bot, _subject: Subject) -> None:
     bot.world.slack.faults.append(Fault("status", times=None, status=503))
 
 
-def prometheus_away(bot: Bot, _service: str) -> None:
+def prometheus_away(bot: Bot, _subject: Subject) -> None:
     bot.world.prometheus.faults.append(Fault("status", times=None, status=503))
 
 
-def patch_that_nobody_heard_of(bot: Bot, _service: str) -> None:
+def patch_that_nobody_heard_of(bot: Bot, _subject: Subject) -> None:
     bot.world.kubernetes.faults.append(Fault("drop_after", method="PATCH", times=1))
 
 
-def killed(_bot: Bot, _service: str) -> None:
+def killed(_bot: Bot, _subject: Subject) -> None:
     """The test does it: a process can't be dropped from inside."""
 
 
-def deployment_gone(bot: Bot, service: str) -> None:
-    bot.world.kubernetes.cluster.delete("deployments", "production", f"{service}-green")
+def deployment_gone(bot: Bot, subject: Subject) -> None:
+    bot.world.kubernetes.cluster.delete("deployments", "production", subject.deployment)
 
 
-def pods_crash(bot: Bot, service: str) -> None:
-    bot.world.kubernetes.cluster.behaves(rf"{service}:v2\.1\.0$", Behaviour("crashes"))
+def pods_crash(bot: Bot, subject: Subject) -> None:
+    bot.world.kubernetes.cluster.behaves(rf"{subject.service}:v2\.1\.0$", Behaviour("crashes"))
 
 
-def image_by_hand(bot: Bot, service: str) -> None:
-    bot.world.kubernetes.cluster.deploy("production", f"{service}-green", "somebody/else:1")
+def image_by_hand(bot: Bot, subject: Subject) -> None:
+    bot.world.kubernetes.cluster.deploy("production", subject.deployment, "somebody/else:1")
 
 
-def runs_fail(bot: Bot, _service: str) -> None:
+def runs_fail(bot: Bot, _subject: Subject) -> None:
     for name in ("deploy.yml", "smoke.yml"):
         bot.world.github.repository(REPO).workflows[name].conclusion = "failure"
 
 
-def metrics_bad(bot: Bot, _service: str) -> None:
+def metrics_bad(bot: Bot, _subject: Subject) -> None:
     bot.world.prometheus.streams.fails(*PLACE, version="v2.1.0", share=0.2)
 
 
-def traffic_by_hand(bot: Bot, service: str) -> None:
-    cluster = bot.world.kubernetes.cluster
+def traffic_by_hand(bot: Bot, subject: Subject) -> None:
+    cluster, service = bot.world.kubernetes.cluster, subject.service
     if service == "payments":
         to = {"spec": {"selector": {"slot": "green"}}}
         cluster.edit("services", "production", service, to)
@@ -127,18 +148,21 @@ class Case:
         return f"{self.strategy}, {self.step}: {self.fault}"
 
 
-ALL = [Case(s, step, f) for s in STRATEGIES for step in STEPS for f in FAULTS]
+ALL = [
+    Case(s, step, f) for s, subject in STRATEGIES.items() for step in subject.steps for f in FAULTS
+]
 SOME = ALL[::19]
-"""Coprime to the number of steps and of faults: each of them comes up."""
+"""Coprime to the number of faults: each of them comes up, and each step and strategy."""
 
 
 class Fate:
     """Strikes when the release asks something of the outside in the step that is to meet it."""
 
-    def __init__(self, case: Case, service: str) -> None:
+    def __init__(self, step: str, strike: Strike, subject: Subject) -> None:
         self.struck = False
-        self._case = case
-        self._service = service
+        self._step = step
+        self._strike = strike
+        self._subject = subject
         self._bot: Bot | None = None
         self._release = ""
 
@@ -148,9 +172,9 @@ class Fate:
     async def look(self) -> None:
         if self.struck or self._bot is None:
             return
-        if _at(await self._bot.release(self._release)) == self._case.step:
+        if _at(await self._bot.release(self._release)) == self._step:
             self.struck = True
-            FAULTS[self._case.fault](self._bot, self._service)
+            self._strike(self._bot, self._subject)
 
     def wrap(self, outside: Outside) -> Outside:
         source, cluster = Watched(outside.source, self), Watched(outside.cluster, self)
@@ -177,11 +201,12 @@ class Watched:
 
 
 async def meets(given: Given, case: Case) -> None:
-    catalog, service = STRATEGIES[case.strategy]
-    fate = Fate(case, service)
-    bot = await given(catalog=catalog, wrap=fate.wrap)
+    subject = STRATEGIES[case.strategy]
+    service = subject.service
+    fate = Fate(case.step, FAULTS[case.fault], subject)
+    bot = await given(catalog=subject.catalog, wrap=fate.wrap)
     bot.world.prometheus.streams.serves(*PLACE, Load(rate=200.0, failing=0.001))
-    await bot.says(f"/release {service} v2.1.0 prod")
+    await bot.says(f"/release {service} v2.1.0 prod{subject.words}")
     release_id = (await bot.until("awaiting_approval")).id
     fate.arm(bot, release_id)
     await bot.clicks("Approve", by=BEN)
@@ -192,11 +217,19 @@ async def meets(given: Given, case: Case) -> None:
     await bot.passes(AWAY)
     for system in (bot.world.kubernetes, bot.world.github, bot.world.slack):
         system.faults.clear()
-    release = await ended(bot, release_id, service)
+    release = await ended(bot, release_id, subject)
     assert release.state in LAWFUL
+    serves(bot, subject, release)
+
+
+def serves(bot: Bot, subject: Subject, release: Release) -> None:
+    """Exactly the slot has the traffic that the ending says; in place, exactly that version."""
+    service, succeeded = subject.service, release.state is State.SUCCEEDED
     weights = seeding.weights(bot.world.kubernetes.cluster, "production", service)
-    served = "green" if release.state is State.SUCCEEDED else "blue"
+    served = subject.slot if succeeded else "blue"
     assert weights == {"blue": 0, "green": 0} | {served: 100}, release
+    version = "v2.1.0" if succeeded else "v2.0.5"
+    assert bot.image(f"{service}-{served}") == f"quantivista/{service}:{version}", release
 
 
 def _at(release: Release) -> str | None:
@@ -205,7 +238,7 @@ def _at(release: Release) -> str | None:
     return steps[release.progress.step].kind if running else None
 
 
-async def ended(bot: Bot, release_id: str, service: str) -> Release:
+async def ended(bot: Bot, release_id: str, subject: Subject) -> Release:
     """Let it go on to its end, with a person who goes back whenever they are asked."""
     asked = False
     for _ in range(12):
@@ -216,14 +249,21 @@ async def ended(bot: Bot, release_id: str, service: str) -> Release:
             asked = True
             await bot.presses_old("release:rollback", release_id, by=DAN)
         elif release.needs_attention:
-            mend_by_hand(bot, service)
+            mend_by_hand(bot, subject)
         await bot.passes(timedelta(minutes=15))
     raise AssertionError(f"no end: {release}\n{bot.thread(release_id)}")
 
 
-def mend_by_hand(bot: Bot, service: str) -> None:
-    """Do what the card's kubectl line says."""
-    cluster = bot.world.kubernetes.cluster
+def mend_by_hand(bot: Bot, subject: Subject) -> None:
+    """Do what the card's line says, and put back what somebody deleted."""
+    cluster, service = bot.world.kubernetes.cluster, subject.service
+    if subject.slot == "blue":
+        image = f"quantivista/{service}:v2.0.5"
+        if cluster.objects.find("deployments", "production", subject.deployment) is None:
+            cluster.create(
+                "deployments", "production", seeding.deployment_of(service, "blue", image)
+            )
+        cluster.deploy("production", subject.deployment, image)
     if service == "payments":
         cluster.edit("services", "production", service, {"spec": {"selector": {"slot": "blue"}}})
     else:

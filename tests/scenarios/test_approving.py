@@ -163,7 +163,7 @@ async def test_a_comment_by_words_is_shown_escaped_and_the_record_holds_its_hash
     assert "They say: looks &lt;!channel&gt; fine" in line.text
     (entry,) = await entries(bot, "person:release:approved")
     assert "looks" not in str(entry)
-    assert len(entry["comment"]) == 64
+    assert entry["comment"].startswith("text:")
 
 
 async def test_a_comment_by_form(asked: Start) -> None:

@@ -40,8 +40,8 @@ class Stops:
         self._inner = inner
         self.sent = 0
 
-    async def send(self, sink: Sink, event: PlatformEvent) -> None:
-        await self._inner.send(sink, event)
+    async def send(self, sink: Sink, event: PlatformEvent, key: str) -> None:
+        await self._inner.send(sink, event, key)
         self.sent += 1
         await asyncio.Event().wait()
 
@@ -160,8 +160,8 @@ async def test_who_was_frozen_past_its_claim_sends_nothing(bot: Bot, sink: Simul
 class Broken:
     """A sink's adapter with a bug in it."""
 
-    async def send(self, sink: Sink, event: PlatformEvent) -> None:
-        raise ZeroDivisionError(sink, event)
+    async def send(self, sink: Sink, event: PlatformEvent, key: str) -> None:
+        raise ZeroDivisionError(sink, event, key)
 
 
 async def test_a_bug_is_a_failed_try_with_an_id(make: Make, sink: SimulatedSink) -> None:

@@ -27,7 +27,7 @@ from tests.scenarios.telling import (
     sooner_or_later,
     with_sinks,
 )
-from tests.tester import ANA, DAN, QUICK, Bot
+from tests.tester import ANA, DAN, QUICK, REPO, Bot
 from tests.views.releases import release
 
 DOCS = Path(__file__).parents[2] / "docs" / "events"
@@ -52,7 +52,12 @@ async def test_a_release_is_told_when_it_starts_and_when_it_ends(
         Draft202012Validator(schema, format_checker=FormatChecker()).validate(got.data)
     started, completed = (got.data for got in sink.received)
     assert ended.plan
-    assert started["pipeline"]["commitSha"] == ended.plan.commit
+    assert started["pipeline"] == {
+        "pipelineId": "4711",
+        "buildNumber": 1,
+        "commitSha": ended.plan.commit,
+        "branch": "main",
+    }
     assert started["deployment"]["triggeredBy"] == "ana"
     assert completed["deployment"]["status"] == "SUCCESS"
     assert completed["deployment"]["actualDuration"] == "00:01:17"
@@ -122,7 +127,7 @@ async def test_a_cancel_is_told_only_where_it_had_started(bot: Bot, sink: Simula
 
 
 async def test_the_event_stands_or_falls_with_the_change(bot: Bot) -> None:
-    before, after = release(State.QUEUED, started_at=None), release(State.RUNNING)
+    before, after = release(State.QUEUED, started_at=None), release(State.RUNNING, step=1)
     now, catalog = bot.world.clock.now(), bot.app.catalog
 
     async def cut_short() -> None:
@@ -134,7 +139,7 @@ async def test_the_event_stands_or_falls_with_the_change(bot: Bot) -> None:
         await cut_short()
     assert await listed(bot) == []
     # Nobody can start or end a release and leave the platform out.
-    with pytest.raises(RuntimeError, match="starts or ends"):
+    with pytest.raises(RuntimeError, match="has news for outside"):
         async with bot.app.store.write() as session:
             await record.advance(session, before, after, now, due_at=now)
 
@@ -258,3 +263,21 @@ async def test_what_waits_says_why(bot: Bot, sink: SimulatedSink) -> None:
     status, said = await command(bot, "list", "--waiting")
     assert status == 0
     assert "platform: waiting after 1 try, it answered 307, a redirect, which is not foll" in said
+
+
+async def test_what_no_run_deploys_has_no_pipeline(bot: Bot, sink: SimulatedSink) -> None:
+    await bot.says("/release config v2.1.0 staging")
+    await bot.until("succeeded")
+    pipeline = sink.received[0].data["pipeline"]
+    assert pipeline["commitSha"] is not None
+    assert {pipeline[key] for key in ("pipelineId", "buildNumber", "branch")} == {None}
+
+
+async def test_a_start_whose_run_never_came_is_told_when_it_goes_back(
+    bot: Bot, sink: SimulatedSink
+) -> None:
+    bot.world.github.repository(REPO).workflows.pop("deploy.yml")
+    found = await approved(bot, "orders")
+    await bot.until("failed", found)
+    assert sink.told == [(STARTED, found), (COMPLETED, found)]
+    assert sink.received[0].data["pipeline"]["pipelineId"] is None

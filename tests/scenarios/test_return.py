@@ -101,8 +101,8 @@ async def test_taken_back_by_a_person_it_is_the_former_that_is_held_back(given: 
     back = await at_ten(bot, await finished(bot))
     await bot.clicks("Roll back", by=DAN, release=back)
     await bot.until("rolled_back", back)
-    assert "! 2.0.5 is held back in production." in bot.thread(back)
-    assert "! 2.0.5 is held back in production." in bot.card(back)
+    assert "! 2.0.5 is held back in production, and its commits elsewhere." in bot.thread(back)
+    assert "! 2.0.5 is held back in production, and its commits elsewhere." in bot.card(back)
     assert bot.live("orders") == "green"
     assert await bot.runs("orders") == "v2.1.0"
 
@@ -127,7 +127,7 @@ async def test_repaired_by_hand_it_ends_as_what_is_true(
     ended = await bot.until(state, back)
     assert ended.state.value == state
     assert await bot.runs("orders") == serves
-    assert f"! {held} is held back in production." in bot.thread(back)
+    assert f"! {held} is held back in production, and its commits elsewhere." in bot.thread(back)
     assert bool((await bot.release(release)).undone_by) is (state == "succeeded")
 
 

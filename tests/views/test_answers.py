@@ -76,7 +76,7 @@ def test_one_place() -> None:
 *payments · production*
 Blue has the traffic.
 The ledger has 2.0.5 on blue since <!date^1772641800^{time}|16:30 UTC> (released).
-! Held back since rel-9m2x was rolled back by <@U0DAN>: 2.1.0 was taken back.
+! Held back since rel-9m2x was rolled back by <@U0DAN>: 2.1.0 was taken back. A version without the bad commits, or with their revert, passes.
 payments 2.0.5 → 2.1.0 · production · rel-7k3f: ✗ Failed at <!date^1772641800^{time}|16:30 UTC>, before traffic moved. deploy.yml run 4711 failed.\
 """)
     assert read(answers.place_status(unknown, [], NOW)) == snapshot("""\

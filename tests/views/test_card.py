@@ -205,7 +205,7 @@ def test_the_other_endings() -> None:
             "rolled_back": """\
 payments 2.0.5 → 2.1.0 · production · rel-7k3f
 ↩ Rolled back by <@U0DAN> at <!date^1772643000^{time}|16:50 UTC>. 2.0.5 serves on blue.
-! 2.1.0 is held back in production.
+! 2.1.0 is held back in production, and its commits elsewhere.
 [Cause is mended release:mended=rel-7k3f] [⋯ Details]\
 """,
             "failed": """\
@@ -255,6 +255,6 @@ def test_a_rollback_of_a_finished_release() -> None:
     assert shown(back) == snapshot("""\
 payments 2.0.5 → 2.1.0 · production · rollback · rel-7k3f
 ↩ Live since <!date^1772643000^{time}|16:50 UTC>, in 15 min.
-! 2.0.5 is held back in production.
+! 2.0.5 is held back in production, and its commits elsewhere.
 [Cause is mended release:mended=rel-7k3f] [⋯ Details]\
 """)

@@ -86,10 +86,12 @@ gdpr: NOT_APPLICABLE
 
 def test_wrong_kind() -> None:
     tests = read(raw(reports.JUNIT))
-    assert evidence_lines.wrong_kind(tests, Kind.SAST, kinds_of(tests)) == snapshot(
+    assert evidence_lines.wrong_kind(
+        tests.format, tests.tool, Kind.SAST, kinds_of(tests)
+    ) == snapshot(
         "A junit report can't be sast evidence; it can be e2e, integration, performance, unit. For sast: sarif."
     )
     leaks = read(raw(sarif(tool="gitleaks")))
-    assert evidence_lines.wrong_kind(leaks, Kind.SAST, kinds_of(leaks)) == snapshot(
-        "A gitleaks report can't be sast evidence; it can be secrets. For sast: sarif."
-    )
+    assert evidence_lines.wrong_kind(
+        leaks.format, leaks.tool, Kind.SAST, kinds_of(leaks)
+    ) == snapshot("A gitleaks report can't be sast evidence; it can be secrets. For sast: sarif.")

@@ -24,7 +24,7 @@ def test_what_people_did() -> None:
         lines.rollback_asked(DAN),
         lines.resumed(DAN),
         lines.repaired(DAN, "blue has the traffic, 3 of 3 pods ready."),
-        lines.mended(ANA),
+        lines.mended(ANA, release(State.ROLLED_BACK)),
         lines.undone("rel-9m2x", DAN),
     ] == snapshot(
         [
@@ -33,7 +33,7 @@ def test_what_people_did() -> None:
             "↩ <@U0DAN> asked to roll back.",
             "✓ <@U0DAN> resumed it from what is there now.",
             "✓ <@U0DAN> repaired it by hand. blue has the traffic, 3 of 3 pods ready.",
-            "✓ <@U0ANA> says that the cause is mended. Releases are possible again.",
+            "✓ <@U0ANA> says that the cause is mended. 2.1.0 and its commits can be released again, everywhere.",
             "↩ Rolled back by <@U0DAN> in rel-9m2x.",
         ]
     )
@@ -49,7 +49,7 @@ def test_how_the_work_went() -> None:
         lines.run_finished("deploy.yml", 4711, RUN, timedelta(seconds=190)),
         lines.run_finished("deploy.yml", 4711, RUN, None),
         lines.deployed("v2.1.0", "green"),
-        lines.pods_ready("v2.1.0", slot("green")),
+        lines.pods_ready("v2.1.0", slot("green"), "green"),
         lines.smoke_passed(42, 42, RUN),
         lines.smoke_passed(None, None, RUN),
         lines.shifted(10, "green", START, NOW),
@@ -73,17 +73,18 @@ def test_how_the_work_went() -> None:
 
 
 def test_what_went_wrong_and_back() -> None:
-    bad = release(State.ROLLED_BACK)
+    bad, plan = release(State.ROLLED_BACK), build_plan(REQUEST, rules(), facts())
+    assert plan
     assert [
         lines.blocked("config is 1.8.0 now, and this needs >=1.9."),
         lines.plan_changed("v2.1.0 is another commit now"),
         lines.ran_out(approval=True),
         lines.ran_out(approval=False),
-        lines.undoing("deploy.yml run 4711 failed.", moved=False),
-        lines.undoing("Green lost 2 of 3 pods.", moved=True),
+        lines.undoing("deploy.yml run 4711 failed.", plan, moved=False),
+        lines.undoing("Green lost 2 of 3 pods.", plan, moved=True),
         lines.traffic_back("blue", NOW, NOW, NOW - timedelta(seconds=0.4)),
         lines.traffic_back("blue", START - timedelta(days=1), NOW, None),
-        lines.old_slot_serves(slot("blue")),
+        lines.old_slot_serves(slot("blue"), "blue"),
         lines.slot_restored("green"),
         lines.held_back(bad, ["@ana", "@dan"]),
         lines.held_back(bad, []),
@@ -101,8 +102,8 @@ def test_what_went_wrong_and_back() -> None:
             "↩ Traffic is back on blue since <!date^1772555400^{date_short_pretty} {time}|3 Mar 16:30 UTC>.",
             "✓ Blue serves: 3 of 3 pods ready.",
             "✓ Green is as it was before.",
-            "! 2.1.0 is held back in production. @ana @dan: your commits are in it.",
-            "! 2.1.0 is held back in production.",
+            "! 2.1.0 is held back in production, and its commits elsewhere. @ana @dan: your commits are in it.",
+            "! 2.1.0 is held back in production, and its commits elsewhere.",
             "! Held: green has 25 % and nobody here set that. Look at it, then Resume or Roll back.",
             "! The rollback can't finish: blue has 0 of 3 pods ready. It keeps trying. By hand: `kubectl patch service payments`",
         ]

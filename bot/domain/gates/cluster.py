@@ -1,6 +1,11 @@
-"""Gate: the cluster is ready. Slots, services and route exist, and the bot may patch them."""
+"""Gate: the cluster is ready. Slots, services and route exist, and the bot may patch them.
 
-from bot.domain.facts import ClusterFact, Facts, Unknown
+What else acts on them is asked too: owners that would undo it, autoscalers, disruption budgets.
+"""
+
+from bot.domain import owners, surroundings
+from bot.domain.catalog import other_slot
+from bot.domain.facts import ClusterFact, Facts, SlotFact, Unknown
 from bot.domain.gates.result import GateResult, failed, passed, unknown
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
@@ -10,14 +15,18 @@ NAME = "cluster"
 POSITION = 80
 
 
-def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
+def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
     """Fail on missing objects, missing rights, split traffic or a live slot that isn't whole."""
     if isinstance(facts.cluster, Unknown):
         return unknown(NAME, facts.cluster)
     cluster = facts.cluster.value
+    by_workflow = rules.kind_for(request) == "workflow"
+    if by_workflow and not cluster.has_pods:
+        return passed(NAME, f"no Deployment here: {rules.deploy_workflow} does everything")
     if cluster.missing:
         return _no(f"There is no {', no '.join(cluster.missing)}.", "Create it, then press Retry.")
-    if cluster.forbidden:
+    # What a workflow does, it does by rights of its own.
+    if cluster.forbidden and not by_workflow:
         return failed(
             NAME,
             Reason.CLUSTER_FORBIDDEN,
@@ -26,19 +35,30 @@ def evaluate(_request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult
         )
     if cluster.traffic.unfit:
         return _no(" ".join(cluster.traffic.unfit), "Mend that, then press Retry.")
-    return _traffic(cluster)
+    return _owned(cluster, rules) or _traffic(cluster, rules)
+
+
+def _owned(cluster: ClusterFact, rules: Rules) -> GateResult | None:
+    """Refuse where an owner would undo a release, and nobody has said that it does not."""
+    found = owners.undeclared(cluster.around.owned, rules.target)
+    if not found:
+        return None
+    said, next_step = owners.said_of(found, rules.target), owners.leave_alone(found, rules.target)
+    return failed(NAME, Reason.OWNED_ELSEWHERE, said, f"{next_step}, and press Retry.")
 
 
 def _rights(rules: Rules) -> str:
     files = ["deploy/kubernetes/rbac.yaml"]
     if rules.target.traffic == "istio":
         files.append("rbac-istio.yaml")
+    if rules.target.is_rollout:
+        files.append("rbac-argo.yaml")
     if rules.target.smoke_cronjob is not None:
         files.append("rbac-smoke.yaml")
     return " and ".join(files)
 
 
-def _traffic(cluster: ClusterFact) -> GateResult:
+def _traffic(cluster: ClusterFact, rules: Rules) -> GateResult:
     live = cluster.live
     if live is None:
         shares = ", ".join(
@@ -48,10 +68,25 @@ def _traffic(cluster: ClusterFact) -> GateResult:
             f"No slot has all the traffic: {shares or 'neither slot is selected'}.",
             "Give it to one slot by hand, then press Retry.",
         )
+    where = rules.target.where(live.slot)
     if live.ready == 0:
-        return _no(f"{live.slot} has the traffic and no ready pod.", "Mend that first, then Retry.")
-    caution = f"; {cluster.cautions[0]}" if cluster.cautions else ""
-    return passed(NAME, f"{live.slot} is live with {live.ready} of {live.wanted} pods{caution}")
+        return _no(f"{where} has the traffic and no ready pod.", "Mend that first, then Retry.")
+    return _sizes(cluster, live, rules)
+
+
+def _sizes(cluster: ClusterFact, live: SlotFact, rules: Rules) -> GateResult:
+    """Refuse where the idle slot could never take all traffic; caution about what may come."""
+    around, size = cluster.around, max(live.wanted, 1)
+    said = [f"{rules.target.where(live.slot)} is live with {live.ready} of {live.wanted} pods"]
+    # Where there is one copy, its autoscaler sees to it before, while and after it is replaced.
+    if not rules.target.one_copy:
+        scaler = around.autoscaler(other_slot(live.slot))
+        small = surroundings.too_small(scaler, live.slot, size) if scaler else None
+        if small:
+            return failed(NAME, Reason.AUTOSCALER_LIMIT, small[0], f"{small[1]}, then press Retry.")
+        said += surroundings.autoscaler_cautions(around, live.slot, size)
+    said += surroundings.budget_cautions(around.budgets)
+    return passed(NAME, ". ".join(said))
 
 
 def _no(sentence: str, next_step: str) -> GateResult:

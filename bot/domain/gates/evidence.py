@@ -1,10 +1,10 @@
 """Gate: the evidence that policy asks for is there, is recent, and says what it must.
 
-Of each kind the newest report of each tool counts. What evidence is and how it comes in is in
-docs/evidence.md.
+Which reports stand where there are several is `domain.superseding`. What evidence is and how it
+comes in is in docs/evidence.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from bot.domain.evidence import Framework, Kind
@@ -16,6 +16,7 @@ from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
 from bot.domain.severities import Severity
 from bot.domain.submitted import Submitted
+from bot.domain.superseding import standing
 from bot.domain.value import Value
 from bot.domain.waivers import Counts, Weighed, in_words, remedy, weighed
 
@@ -41,7 +42,7 @@ def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult 
         return None
     if facts.evidence is None or isinstance(facts.evidence, Unknown):
         return unknown(NAME, facts.evidence or Unknown(why="nobody asked for the evidence"))
-    reports = _newest(facts.evidence.value)
+    reports = standing(facts.evidence.value)
     problems = [
         problem
         for kind in wanted.required
@@ -62,14 +63,6 @@ _ORDER = (
     Reason.EVIDENCE_OLD,
 )
 """What weighs most comes first."""
-
-
-def _newest(reports: Iterable[Submitted]) -> list[Submitted]:
-    """Take the newest report of each tool for each kind."""
-    found: dict[tuple[Kind, str], Submitted] = {}
-    for report in sorted(reports, key=lambda report: report.received_at):
-        found[report.kind, report.tool] = report
-    return list(found.values())
 
 
 def _of_kind(

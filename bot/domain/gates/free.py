@@ -1,4 +1,7 @@
-"""Gate: nothing else is under way for this target, and no rollback holds it locked."""
+"""Gate: nothing else is under way for this target, and nothing holds it locked.
+
+A rollback whose commits are held back locks no more than these: `commits` speaks of it.
+"""
 
 from bot.domain.facts import Facts
 from bot.domain.gates.result import GateResult, failed, passed, waiting
@@ -13,7 +16,7 @@ POSITION = 70
 def evaluate(request: ReleaseRequest, facts: Facts, _rules: Rules) -> GateResult:
     """A lock is a no until somebody says the cause is mended; another release is a wait."""
     where = f"{request.service} in {request.environment}"
-    if facts.lock is not None:
+    if facts.lock is not None and facts.lock.holder not in {r.release for r in facts.held_back}:
         by = f" by <@{facts.lock.by}>" if facts.lock.by else ""
         return failed(
             NAME,

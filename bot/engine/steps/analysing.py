@@ -15,7 +15,7 @@ from bot.domain.analysis import Analysis
 from bot.domain.catalog import Slot, other_slot
 from bot.domain.clumps import clump_size, without
 from bot.domain.counters import GapError, Span
-from bot.domain.indicators import Indicator, filled
+from bot.domain.indicators import ROLES, Indicator, filled
 from bot.domain.judge import Look
 from bot.domain.looking import Bake, Counters
 from bot.engine.steps.work import Work
@@ -151,7 +151,9 @@ async def _guarded(work: Work, measuring: Metrics, before: Analysis) -> Analysis
 
 def _named(work: Work, query: str, slot: str = "") -> str:
     target = work.plan.target
-    return filled(query, service=target.service, namespace=target.namespace, slot=slot)
+    stable, canary = ROLES
+    role = canary if slot == work.plan.goes_to else stable
+    return filled(query, service=target.service, namespace=target.namespace, slot=slot, role=role)
 
 
 def next_look(work: Work, after: Analysis) -> datetime | None:

@@ -7,7 +7,7 @@ from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
 from bot.engine.steps import analysing, judging
-from bot.engine.steps.shift import shares, written
+from bot.engine.steps.shift import shares, somebody_moved
 from bot.engine.steps.verify import MAY_PASS
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
@@ -61,6 +61,9 @@ async def watch_beside(work: Work) -> tuple[Failed | None, str]:
 
 async def _looked(work: Work) -> tuple[SlotFact, Outcome | None, Analysis]:
     """Look at traffic and pods; at the metrics only where those are well."""
+    if not work.plan.has_pods:
+        nothing = SlotFact(slot=work.step.slot, exists=False)
+        return nothing, None, await analysing.look(work)
     moved = await _somebody_moved_it(work)
     slot = await work.look_at(work.step.slot)
     stop = moved or _sick(work, slot)
@@ -75,28 +78,26 @@ async def _somebody_moved_it(work: Work) -> Held | None:
     expected = shares(work.step.slot, work.progress.weight)
     if newer or dict(traffic.weights) == expected:
         return newer
-    return Held(
-        f"Traffic is {written(traffic.weights)}; this release left it at {written(expected)}."
-    )
+    return somebody_moved(traffic, expected)
 
 
 def _sick(work: Work, slot: SlotFact) -> Outcome | None:
     if not slot.exists:
-        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+        return Failed(Reason.OBJECT_MISSING, f"{work.plan.target.runner(slot.slot)} is gone.")
     if work.plan.image is not None and slot.image != work.plan.image:
-        return Held(f"{slot.slot} runs {slot.image}, not {work.plan.image}.")
+        return Held(f"{work.where} runs {slot.image}, not {work.plan.image}.")
     return _crashing(work, slot) or _too_few(work, slot)
 
 
 def _crashing(work: Work, slot: SlotFact) -> Failed | None:
     if not slot.exists:
-        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
+        return Failed(Reason.OBJECT_MISSING, f"{work.plan.target.runner(slot.slot)} is gone.")
     crashing = [t for t in slot.trouble if t.word not in MAY_PASS]
     if crashing:
-        return failing(slot.slot, crashing[0])
+        return failing(work.where, crashing[0])
     if work.progress.restarts is not None and slot.restarts > work.progress.restarts:
         more = count(slot.restarts - work.progress.restarts, "restart")
-        return Failed(Reason.PODS_CRASH, f"Pods on {slot.slot} crash: {more} since traffic came.")
+        return Failed(Reason.PODS_CRASH, f"Pods on {work.where} crash: {more} since traffic came.")
     return None
 
 
@@ -106,7 +107,7 @@ def _too_few(work: Work, slot: SlotFact) -> Outcome | None:
     short_since = work.progress.short_since
     gone = slot.ready == 0
     if gone or (short_since and work.now - short_since >= work.world.limits.unready):
-        return Failed(Reason.PODS_UNREADY, f"{slot.slot.capitalize()} has {lines.unready(slot)}.")
+        return Failed(Reason.PODS_UNREADY, f"{work.where.capitalize()} has {lines.unready(slot)}.")
     return Wait(
         work.now + work.world.limits.pod_poll,
         lines.ready(slot),

@@ -1,4 +1,4 @@
-"""Step `deploy`: the idle slot runs the plan's image, with at least its share of replicas.
+"""Step `deploy`: the slot runs the plan's image, with at least its share of replicas.
 
 Either the bot sets the image, or a workflow has set it and the bot only sees to the size.
 """
@@ -18,9 +18,9 @@ async def run(work: Work) -> Outcome:
     """Look; patch what differs; look again on the next try."""
     idle = await work.look_at(work.step.slot)
     if not idle.exists:
-        name = work.plan.target.deployment(work.step.slot)
-        return Failed(Reason.OBJECT_MISSING, f"Deployment {name} is gone.")
-    newer = work.newer_mark(f"{work.step.slot}'s Deployment", idle.fence)
+        name = work.plan.target.runner(work.step.slot)
+        return Failed(Reason.OBJECT_MISSING, f"{name} is gone.")
+    newer = work.newer_mark(work.plan.target.runner(idle.slot), idle.fence)
     if newer:
         return newer
     live = await work.look_at(work.plan.live)
@@ -29,7 +29,7 @@ async def run(work: Work) -> Outcome:
     if isinstance(patch, SlotPatch):
         return await _apply(work, idle, patch)
     full = max(live.wanted, work.progress.full)
-    return patch or Done(lines.deployed(work.plan.version, work.step.slot), {"full": full})
+    return patch or Done(lines.deployed(work.plan.version, work.where), {"full": full})
 
 
 def _patch(
@@ -40,12 +40,12 @@ def _patch(
     if wrong_image and work.step.workflow is not None:
         return Failed(
             Reason.IMAGE_MISMATCH,
-            f"{work.step.workflow} succeeded, but {idle.slot} runs {idle.image}, "
+            f"{work.step.workflow} succeeded, but {work.where} runs {idle.image}, "
             f"not {work.plan.image}.",
         )
     before = work.progress.before
     if wrong_image and before is not None and idle.image != before.image:
-        return Held(f"{idle.slot} runs {idle.image}, which this release did not set.")
+        return Held(f"{work.where} runs {idle.image}, which this release did not set.")
     wrong_size = idle.wanted < size or (exactly and idle.wanted > size)
     if not wrong_image and not wrong_size:
         return None
@@ -58,9 +58,10 @@ def _patch(
 
 async def _apply(work: Work, idle: SlotFact, patch: SlotPatch) -> Outcome:
     about = f"{idle.slot}: image {patch.image or 'as it is'}, replicas {patch.replicas or 'as is'}"
-    await work.intend("patch", about=about)
+    # In place the pods that take traffic are replaced from now on.
+    await work.intend("patch", about=about, moved=work.plan.in_place)
     await work.world.cluster.change_slot(
         work.plan.target, idle, patch, fence=work.lease.fence, release=work.release.id
     )
     await work.record("patch", "patched")
-    return Wait(work.now, f"{idle.slot} was changed")
+    return Wait(work.now, f"{work.where} was changed")

@@ -9,7 +9,12 @@ from bot.engine.steps.work import Work
 
 
 async def wrong_preview(work: Work) -> Held | Failed | None:
-    """Say what is wrong with the preview Service; None: it leads to the step's slot."""
+    """Say what is wrong with the preview Service; None: it leads to the step's slot.
+
+    In place there is none: what serves is what is tried.
+    """
+    if work.plan.in_place:
+        return None
     traffic = await work.world.cluster.look_at_traffic(work.plan.target)
     name = f"Service {work.plan.target.preview}"
     if traffic.preview == work.step.slot:

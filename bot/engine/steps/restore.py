@@ -1,4 +1,8 @@
-"""Step `restore`: no traffic has moved, so put the idle slot back as it was before."""
+"""Step `restore`: put a slot back as it was before.
+
+The idle one, while no traffic has moved; in place, the one that serves. What a workflow alone has
+done it does not touch: only the workflow can take that back.
+"""
 
 from datetime import datetime, timedelta
 
@@ -23,20 +27,32 @@ async def run(work: Work) -> Outcome:
     waiting = await _stop_run(work)
     if waiting:
         return waiting
-    slot, before = await work.look_at(work.step.slot), work.progress.before
+    slot, before = await work.look_at(work.step.slot), _before(work)
     patch = _patch(slot, before)
     if before is None or patch is None:
         changed = await _changed_before(work)
-        return Done(lines.slot_restored(work.step.slot) if changed else None)
-    newer = work.newer_mark(f"{slot.slot}'s Deployment", slot.fence)
+        return Done(lines.slot_restored(work.where) if changed else None)
+    newer = work.newer_mark(work.plan.target.runner(slot.slot), slot.fence)
     if newer:
         return newer
-    await work.intend("patch", about=f"{slot.slot}: back to {before.image}, {before.replicas} pods")
+    await work.intend("patch", about=f"{work.where}: back to {before.image}")
     await work.world.cluster.change_slot(
         work.plan.target, slot, patch, fence=work.lease.fence, release=work.release.id
     )
     await work.record("patch", "patched")
-    return Wait(work.now, f"{slot.slot} is put back")
+    return Wait(work.now, f"{work.where} is put back")
+
+
+def _before(work: Work) -> SlotBefore | None:
+    """What is the bot's to put back.
+
+    In place an autoscaler has the say on the size meanwhile, and of a Rollout's pods Argo has it.
+    """
+    before = work.progress.before
+    if work.plan.strategy == "workflow" or before is None:
+        return None
+    sized = not (work.plan.in_place or work.plan.target.is_rollout)
+    return before if sized else before.model_copy(update={"replicas": None})
 
 
 def _patch(slot: SlotFact, before: SlotBefore | None) -> SlotPatch | None:
@@ -44,12 +60,13 @@ def _patch(slot: SlotFact, before: SlotBefore | None) -> SlotPatch | None:
     if before is None or not slot.exists or before.image is None:
         return None
     wrong = slot.image != before.image
-    if not wrong and slot.wanted == before.replicas:
+    resized = before.replicas is not None and slot.wanted != before.replicas
+    if not wrong and not resized:
         return None
     return SlotPatch(
         image=before.image if wrong else None,
         version=before.version if wrong else None,
-        replicas=before.replicas if slot.wanted != before.replicas else None,
+        replicas=before.replicas if resized else None,
     )
 
 

@@ -17,15 +17,23 @@ from bot.views import lines
 _LOOK = timedelta(seconds=5)
 
 
+def marker(work: Work) -> str:
+    """Name the run by which it is found again; the one that leads back is another one."""
+    return work.release.id if work.forward else f"{work.release.id}-back"
+
+
 def inputs(work: Work) -> dict[str, str]:
     """Fill in the contract with a team's workflow (DESIGN §5)."""
+    plan = work.plan
+    version = plan.version if work.forward else plan.previous
+    commit = plan.commit if work.forward else plan.previous_commit
     return {
-        "release_id": work.release.id,
+        "release_id": marker(work),
         "service": work.release.service,
-        "version": work.plan.version,
-        "commit": work.plan.commit or "",
+        "version": version or "",
+        "commit": commit or "",
         "environment": work.release.environment,
-        "slot": work.plan.idle,
+        "slot": plan.goes_to,
     }
 
 
@@ -42,7 +50,7 @@ async def finished_run(work: Work, workflow: str) -> Run | Wait | Failed:
     pace = await work.world.polling.pace(work.world, work.plan.repository, work.since)
     state = "is queued" if run.status == "queued" else "is running"
     note = f"{workflow} run {run.id} {state}{lines.polled(pace.interval) if pace.silent else ''}"
-    return Wait(pace.again_at, note, {"run_url": run.url})
+    return Wait(pace.again_at, note, seen(run))
 
 
 async def _the_run(work: Work, workflow: str) -> Run | Wait | Failed:
@@ -64,20 +72,22 @@ async def _dispatch(work: Work, workflow: str) -> Run | Wait | Failed:
     overdue = work.overdue()
     if overdue:
         return overdue
-    intent = await work.intend("run", about=f"dispatch {workflow}")
+    # In place it may replace what serves at any moment from now on.
+    moves = work.forward and work.plan.in_place and work.step.kind == "dispatch"
+    intent = await work.intend("run", about=f"dispatch {workflow}", moved=moves)
     try:
         run = await work.world.source.dispatch(work.plan.repository, workflow, inputs(work))
     except TemporaryError as error:
         if not error.unknown:
-            await work.retract("run")
+            await work.retract("run", unmoved=moves)
         raise
     except MissingError:
-        await work.retract("run")
+        await work.retract("run", unmoved=moves)
         return Failed(
             Reason.WORKFLOW_MISSING, f"{work.plan.repository} has no workflow {workflow}."
         )
     except PermanentError as error:
-        await work.retract("run")
+        await work.retract("run", unmoved=moves)
         return Failed(Reason.WORKFLOW_FAILED, f"GitHub refused to start {workflow}: {error}")
     if run is None:
         return await _look_for(work, workflow, intent)
@@ -89,7 +99,7 @@ async def _look_for(work: Work, workflow: str, intent: Intent) -> Run | Wait | F
     over = work.now - intent.at >= world.limits.grace
     # Before it is started again, the look is made anew.
     within = timedelta(0) if over else _LOOK
-    marks = (workflow, work.release.id)
+    marks = (workflow, marker(work))
     run = await world.polling.find(world, work.plan.repository, marks, since, within)
     if run is not None:
         return await _adopt(work, workflow, run)
@@ -103,7 +113,26 @@ async def _look_for(work: Work, workflow: str, intent: Intent) -> Run | Wait | F
 async def _adopt(work: Work, workflow: str, run: Run) -> Run:
     await work.record("run", str(run.id))
     work.said.append(lines.run_started(workflow, run.id, run.url))
-    return run
+    return await _numbered(work, run)
+
+
+async def _numbered(work: Work, run: Run) -> Run:
+    """Ask for the run's number, which the answer to a dispatch lacks: the platform is told of it.
+
+    It is asked for once; where it isn't known then, it stays unknown.
+    """
+    if run.number is not None or work.step.kind != "dispatch":
+        return run
+    try:
+        whole = await work.world.source.run(work.plan.repository, run.id)
+    except (TemporaryError, PermanentError):
+        return run
+    return run.model_copy(update={"number": whole.number, "branch": whole.branch or run.branch})
+
+
+def seen(run: Run) -> dict[str, object]:
+    """Give what a release keeps of its run."""
+    return {"run_url": run.url, "run_number": run.number, "run_branch": run.branch}
 
 
 def lasted(run: Run) -> timedelta | None:

@@ -6,6 +6,7 @@ It only ever adds: what an autoscaler or a person gave it besides is left.
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
+from bot.engine.steps import autoscaling
 from bot.engine.steps.work import Work
 from bot.ports import SlotPatch
 
@@ -16,8 +17,8 @@ async def run(work: Work) -> Outcome:
     """Look; patch the size where it is too small; look again on the next try."""
     slot = await work.look_at(work.step.slot)
     if not slot.exists:
-        return Failed(Reason.OBJECT_MISSING, f"The Deployment of {work.step.slot} is gone.")
-    newer = work.newer_mark(f"{work.step.slot}'s Deployment", slot.fence)
+        return Failed(Reason.OBJECT_MISSING, f"{work.plan.target.runner(slot.slot)} is gone.")
+    newer = work.newer_mark(work.plan.target.runner(slot.slot), slot.fence)
     if newer:
         return newer
     if work.plan.image is not None and slot.image != work.plan.image:
@@ -27,10 +28,16 @@ async def run(work: Work) -> Outcome:
     return await grow(work, slot, work.needed(live)) or Done(changes={"full": full})
 
 
-async def grow(work: Work, slot: SlotFact, needed: int) -> Wait | None:
-    """Make a slot larger where it is too small; None where it is large enough."""
+async def grow(work: Work, slot: SlotFact, needed: int) -> Wait | Failed | None:
+    """Make a slot larger where it is too small; None where it is large enough.
+
+    Where an autoscaler is known to undo that, it is said by name, and left to people.
+    """
     if slot.wanted >= needed:
         return None
+    stopped = await autoscaling.in_the_way(work, slot, needed)
+    if stopped:
+        return stopped
     await work.intend("patch", about=f"{slot.slot}: {needed} pods for {work.step.share} %")
     await work.world.cluster.change_slot(
         work.plan.target,

@@ -12,8 +12,10 @@ from bot.domain.catalog import Slot, other_slot
 from bot.domain.facts import SlotFact, TrafficFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
+from bot.domain.targets import ARGO
 from bot.engine.effects import TRAFFIC
 from bot.engine.steps import scale
+from bot.engine.steps.verify import MAY_PASS
 from bot.engine.steps.work import Work, failing
 from bot.views import lines
 from bot.views.words import count
@@ -63,9 +65,13 @@ def _may_move(work: Work, traffic: TrafficFact) -> Held | None:
     expected = shares(work.step.slot, work.progress.weight)
     if not work.forward or dict(traffic.weights) == expected:
         return None
-    return Held(
-        f"Traffic is {written(traffic.weights)}; this release left it at {written(expected)}."
-    )
+    return somebody_moved(traffic, expected)
+
+
+def somebody_moved(traffic: TrafficFact, expected: Mapping[Slot, int]) -> Held:
+    """Hold where the shares are not as this release left them; with what is known of the why."""
+    said = f"Traffic is {written(traffic.weights)}; this release left it at {written(expected)}."
+    return Held(" ".join((said, *traffic.unfit)))
 
 
 async def _slot_not_ready(work: Work, seen: SlotFact | None) -> Outcome | None:
@@ -73,10 +79,10 @@ async def _slot_not_ready(work: Work, seen: SlotFact | None) -> Outcome | None:
     if not work.forward:
         return _old_slot_gone(work, slot)
     if slot.trouble:
-        return failing(slot.slot, slot.trouble[0])
+        return failing(work.where, slot.trouble[0])
     live = await work.look_at(work.plan.live)
     needed = work.needed(live)
-    if slot.ready >= needed:
+    if slot.ready >= max(1, needed):
         return None
     growing = await scale.grow(work, slot, needed)
     if growing:
@@ -84,14 +90,16 @@ async def _slot_not_ready(work: Work, seen: SlotFact | None) -> Outcome | None:
     # The shift is refused until the slot can take its share of what the live one takes.
     return work.overdue() or Wait(
         work.now + work.world.limits.pod_poll,
-        f"{slot.slot} needs {count(needed, 'ready pod')} before traffic; {lines.ready(slot)}",
+        f"{slot.slot} needs {count(max(1, needed), 'ready pod')} before traffic; "
+        f"{lines.ready(slot)}",
     )
 
 
 def _old_slot_gone(work: Work, slot: SlotFact) -> Failed | None:
     if not slot.exists:
         return Failed(
-            Reason.OBJECT_MISSING, f"The Deployment of {slot.slot} is gone: nothing to go back to."
+            Reason.OBJECT_MISSING,
+            f"{work.plan.target.runner(slot.slot)} is gone: nothing to go back to.",
         )
     goal = work.plan.image if work.plan.kind == "rollback" else work.plan.previous_image
     if goal is not None and slot.image != goal:
@@ -111,14 +119,29 @@ async def _move(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> N
 
 async def _confirm(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> Outcome:
     if traffic.rejected and work.forward:
-        return Failed(Reason.ROUTE_REJECTED, f"The route was not accepted: {traffic.rejected}")
+        return _refused(work, traffic.rejected)
     problem = unconfirmed(traffic, want, work.plan.target.traffic)
     if problem is not None:
-        overdue = work.overdue()
-        return overdue or Wait(_soon(work), problem)
+        sick = await _sick_as_it_grows(work)
+        return sick or work.overdue() or Wait(_soon(work), problem)
     if want[work.step.slot] == ALL:
         await _move_preview(work, traffic)
     return await _done(work)
+
+
+async def _sick_as_it_grows(work: Work) -> Failed | None:
+    """Look at the pods that a Rollout makes as its share rises: other ways had them before."""
+    if not (work.forward and work.plan.target.is_rollout):
+        return None
+    slot = await work.look_at(work.step.slot)
+    sick = [trouble for trouble in slot.trouble if trouble.word not in MAY_PASS]
+    return failing(slot.slot, sick[0]) if sick else None
+
+
+def _refused(work: Work, why: str) -> Failed:
+    if work.plan.target.is_rollout:
+        return Failed(Reason.ROLLOUT_FAILED, f"The Rollout is degraded: {why.rstrip('.')}.")
+    return Failed(Reason.ROUTE_REJECTED, f"The route was not accepted: {why}")
 
 
 def unconfirmed(traffic: TrafficFact, want: Mapping[Slot, int], kind: str) -> str | None:
@@ -126,6 +149,8 @@ def unconfirmed(traffic: TrafficFact, want: Mapping[Slot, int], kind: str) -> st
     if dict(traffic.weights) != dict(want):
         return f"traffic is {written(traffic.weights)}, not yet {written(want)}"
     if not traffic.accepted:
+        if kind == ARGO:
+            return "Argo Rollouts is not there yet"
         return "the gateway has not accepted the route yet"
     if kind == "service":
         slots = [slot for slot, ready in traffic.serving.items() if ready]
@@ -143,11 +168,12 @@ def _soon(work: Work) -> datetime:
 
 async def _move_preview(work: Work, traffic: TrafficFact) -> None:
     idle = other_slot(work.step.slot)
-    if work.plan.target.preview is None or traffic.preview == idle:
+    target = work.plan.target
+    if target.preview is None or target.is_rollout or traffic.preview == idle:
         return
     await work.intend("preview", about=f"preview to {idle}")
     await work.world.cluster.point_preview(
-        work.plan.target, traffic, idle, fence=work.lease.fence, release=work.release.id
+        target, traffic, idle, fence=work.lease.fence, release=work.release.id
     )
     await work.record("preview", idle)
 

@@ -55,6 +55,11 @@ class Work:
         """When the step began."""
         return self.progress.since or self.now
 
+    @property
+    def where(self) -> str:
+        """Name the step's slot for people."""
+        return self.plan.where(self.step.slot)
+
     def overdue(self) -> Failed | None:
         """Fail with `deadline` where the step has taken longer than the plan allows."""
         limit = timedelta(seconds=self.plan.timeout)
@@ -98,11 +103,18 @@ class Work:
             await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
             await intents.record(session, self.release.id, self.effect(name), result, self.now)
 
-    async def retract(self, name: str) -> None:
-        """Forget an intent of which it is certain that it had no effect."""
+    async def retract(self, name: str, *, unmoved: bool = False) -> None:
+        """Forget an intent of which it is certain that it had no effect.
+
+        `unmoved`: what `intend` noted as moved by it is forgotten too.
+        """
+        changed = self.release.progressed({"moved": False}) if unmoved else self.release
         async with self.world.store.write() as session:
             await leases.hold(session, self.lease, self.world.clock.real() + leases.LEASE)
             await intents.retract(session, self.release.id, self.effect(name))
+            if changed != self.release:
+                await advance(session, self.release, changed, self.now, due_at=self.now)
+        self.release = changed
 
     async def look_at(self, slot: Slot) -> SlotFact:
         """Read one slot from the cluster."""
@@ -112,7 +124,10 @@ class Work:
         """How many pods the step's slot must have.
 
         By the largest size of the live slot: as its traffic goes, an autoscaler makes it smaller.
+        0: Argo Rollouts decides, and the slot is rolled out when it has what that wants.
         """
+        if self.plan.target.is_rollout:
+            return 0
         full = max(live.wanted, self.progress.full)
         return max(1, -(-full * self.step.share // 100))
 
@@ -143,10 +158,15 @@ REASONS = {
     "Unschedulable": Reason.PODS_UNSCHEDULABLE,
     "QuotaExceeded": Reason.PODS_NOT_MADE,
     "FailedCreate": Reason.PODS_NOT_MADE,
+    "RolloutAborted": Reason.ROLLOUT_FAILED,
+    "InvalidSpec": Reason.ROLLOUT_FAILED,
 }
 """The cluster's words for pods that won't come right by waiting, and our reasons."""
 
 
-def failing(slot: str, trouble: PodTrouble) -> Failed:
+def failing(where: str, trouble: PodTrouble) -> Failed:
     """Fail because of a pod."""
-    return Failed(REASONS.get(trouble.word, Reason.PODS_UNREADY), lines.pod_trouble(slot, trouble))
+    reason = REASONS.get(trouble.word, Reason.PODS_UNREADY)
+    # What could not be made has no name yet.
+    changes = {} if reason is Reason.PODS_NOT_MADE else {"pod": trouble.pod}
+    return Failed(reason, lines.pod_trouble(where, trouble), changes)

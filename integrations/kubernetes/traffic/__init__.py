@@ -6,18 +6,28 @@ for `strategy.traffic` in the catalogue.
 
 from collections.abc import Mapping
 
-from bot.domain.targets import Target
+from bot.domain.targets import ARGO, Target
+from integrations.kubernetes.traffic.argo import ArgoRollouts
 from integrations.kubernetes.traffic.gateway import Gateway
 from integrations.kubernetes.traffic.istio import Istio
 from integrations.kubernetes.traffic.service import Selector
 from integrations.kubernetes.traffic.way import Move, Way
+from integrations.kubernetes.traffic.whole import Whole
 
 __all__ = ["WAYS", "Move", "Way", "way_of"]
 
-WAYS: Mapping[str, Way] = {"service": Selector(), "gateway": Gateway(), "istio": Istio()}
+WAYS: Mapping[str, Way] = {
+    "service": Selector(),
+    "gateway": Gateway(),
+    "istio": Istio(),
+    ARGO: ArgoRollouts(),
+}
 """Each way by the catalogue's word for it (`strategy.traffic`)."""
+
+ONE_COPY = Whole()
+"""How traffic stands where there is nothing to move it between."""
 
 
 def way_of(target: Target) -> Way:
     """Say how this target's traffic is moved."""
-    return WAYS[target.traffic]
+    return ONE_COPY if target.one_copy else WAYS[target.traffic]

@@ -32,6 +32,8 @@ class Move:
     weights: Mapping[Slot, int]
     fence: int
     release: str
+    to_end: bool = False
+    """All traffic is where it stays; a Rollout is to end its update."""
 
 
 class Way(ABC):
@@ -59,6 +61,13 @@ class Way(ABC):
         Raises ConflictError where the object is known not to be as seen any more, PermanentError
         where this way can't give such shares.
         """
+
+    def follow_up(self, _item: Object, _target: Target, _move: Move) -> list[Operation]:
+        """Write what is patched in the object's status once `patch` is done; mostly nothing.
+
+        The object is as that patch left it. Raises ConflictError where it is not as seen.
+        """
+        return []
 
     def parents(self, _item: Object, _namespace: str) -> Iterator[Parent]:
         """List what else the doctor has to read: the gateways that the object is bound to."""

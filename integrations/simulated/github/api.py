@@ -1,6 +1,7 @@
 """The HTTP API of the simulated GitHub, with the paths, shapes and refusals of the real one."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,13 +9,14 @@ from aiohttp import web
 
 from integrations.simulated.github.answering import GitHubError, answering, page
 from integrations.simulated.github.branching import Branching
+from integrations.simulated.github.history import History
 from integrations.simulated.github.hooks import Hooks, Postman, suite_ended, tag_pushed
 from integrations.simulated.github.packages import Packages
 from integrations.simulated.github.rights import Rights
 from integrations.simulated.github.runs import Runner
 from integrations.simulated.github.shown import Shown
+from integrations.simulated.github.watching import Watching
 from integrations.simulated.github.world import (
-    Commit,
     Object,
     Repository,
     Run,
@@ -42,6 +44,8 @@ class SimulatedGitHub(SimulatedServer):
         self.shown = Shown(now, self._of)
         self.branching = Branching(now, self._of)
         self.packages = Packages(self._of)
+        self.history = History(now, self._of, self.repository)
+        self.watching = Watching(self._of, lambda: self.url)
         self._runs = Runner(now, sleep, lambda: self.url, self.post, self.shown)
 
     @property
@@ -65,13 +69,11 @@ class SimulatedGitHub(SimulatedServer):
         """Get a repository; it is made when first named."""
         return self.repositories.setdefault(name, Repository(name))
 
-    def add_commit(self, name: str, author: str = "ana", message: str = "Work") -> str:
+    def add_commit(
+        self, name: str, author: str = "ana", message: str = "Work", files: tuple[str, ...] = ()
+    ) -> str:
         """Add a commit to the default branch; its sha."""
-        repo = self.repository(name)
-        sha = make_sha(name, author, message, len(repo.order))
-        repo.commits[sha] = Commit(sha, author, message, self.now())
-        repo.order.append(sha)
-        return sha
+        return self.history.commit(name, author, message, files)
 
     def add_tag(self, name: str, tag: str, sha: str, *, annotated: bool = False) -> None:
         """Tag a commit; an annotated tag points at a tag object. Moves a tag that is there."""
@@ -153,15 +155,18 @@ class SimulatedGitHub(SimulatedServer):
         name: str,
         tag: str,
         *,
-        commits: list[tuple[str, str]] | None = None,
+        commits: Sequence[tuple[str, ...]] = (),
         checks: tuple[str, ...] = (),
         analysis: bool = True,
         annotated: bool = False,
     ) -> str:
-        """Commit, tag, check and scan in one go; the tagged sha."""
+        """Commit, tag, check and scan in one go; the tagged sha.
+
+        `commits`: author, message and the files touched, of each.
+        """
         sha = ""
-        for author, message in commits or [("ana", f"Release {tag}")]:
-            sha = self.add_commit(name, author, message)
+        for author, message, *files in commits or [("ana", f"Release {tag}")]:
+            sha = self.add_commit(name, author, message, tuple(files))
         self.add_tag(name, tag, sha, annotated=annotated)
         for check in checks:
             self.add_check(name, sha, check)
@@ -197,7 +202,6 @@ class SimulatedGitHub(SimulatedServer):
             ("GET", repo + "/git/ref/tags/{tag:.+}", self._ref),
             ("GET", repo + "/git/matching-refs/tags/{tag:.*}", self._matching),
             ("GET", repo + "/git/tags/{sha}", self._tag_object),
-            ("GET", repo + "/compare/{range:.+}", self._compare),
             ("GET", repo + "/commits/{sha}/check-runs", self._check_runs),
             ("GET", repo + "/code-scanning/analyses", self._analyses),
             ("GET", repo + "/code-scanning/alerts", self._alerts),
@@ -214,6 +218,8 @@ class SimulatedGitHub(SimulatedServer):
             *self.shown.routes(),
             *self.branching.routes(),
             *self.packages.routes(),
+            *self.history.routes(),
+            *self.watching.routes(),
             *self.rights.routes(),
         ]
         return [web.route(method, path, answering(self, run)) for method, path, run in table]
@@ -227,7 +233,7 @@ class SimulatedGitHub(SimulatedServer):
     async def _repo(self, request: web.Request) -> Object:
         repo = self._of(request)
         return {
-            "id": 1,
+            "id": repo.number,
             "full_name": repo.name,
             "name": repo.name.split("/")[1],
             "default_branch": repo.default_branch,
@@ -255,31 +261,6 @@ class SimulatedGitHub(SimulatedServer):
         if sha not in repo.annotated:
             raise GitHubError(404, "Not Found")
         return repo.annotated[sha]
-
-    async def _compare(self, request: web.Request) -> Object:
-        repo = self._of(request)
-        base, _, head = request.match_info["range"].partition("...")
-        first, last = repo.commit_of(base), repo.commit_of(head)
-        if first is None or last is None:
-            raise GitHubError(404, "Not Found")
-        commits, behind = repo.between(first.sha, last.sha)
-        url = f"https://github.example/{repo.name}/compare/{first.sha[:7]}...{last.sha[:7]}"
-        return {
-            "html_url": url,
-            "status": "ahead" if commits else "behind" if behind else "identical",
-            "ahead_by": len(commits),
-            "behind_by": behind,
-            "total_commits": len(commits),
-            "commits": [
-                {
-                    "sha": c.sha,
-                    "author": {"login": c.author} if c.linked else None,
-                    "commit": {"message": c.message, "author": {"name": c.author}},
-                }
-                for c in page(request, commits)
-            ],
-            "files": [],
-        }
 
     async def _check_runs(self, request: web.Request) -> Object:
         repo = self._of(request)

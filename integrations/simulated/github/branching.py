@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from integrations.simulated.github.answering import page
+from integrations.simulated.github.answering import GitHubError, page
 from integrations.simulated.github.world import Object, Repository, make_sha, stamp
 from integrations.simulated.server import Now
 
@@ -22,6 +22,8 @@ class PullRequest:
     closed_at: datetime | None = None
     merged: bool = False
     fork: bool = False
+    merged_as: str | None = None
+    """The commit that it came in by."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Branching:
         return [
             ("GET", repo + "/branches", self._branches),
             ("GET", repo + "/pulls", self._pulls),
+            ("GET", repo + "/pulls/{number}", self._one_pull),
             ("GET", repo + "/tags", self._tags),
         ]
 
@@ -61,11 +64,19 @@ class Branching:
         if not fork:
             known.branches[branch] = None
 
-    def close(self, name: str, number: int, *, merge: bool, delete: bool = False) -> None:
+    def close(
+        self,
+        name: str,
+        number: int,
+        *,
+        merge: bool,
+        delete: bool = False,
+        merged_as: str | None = None,
+    ) -> None:
         """Merge or close a pull request, and delete its branch if so wanted."""
         known = self._of(name)
         pull = known.pulls[number]
-        pull.closed_at, pull.merged = self._now(), merge
+        pull.closed_at, pull.merged, pull.merged_as = self._now(), merge, merged_as
         if delete:
             self.delete(name, pull.branch)
 
@@ -101,6 +112,13 @@ class Branching:
         rows.sort(key=lambda p: (p.closed_at or p.opened_at, p.number), reverse=newest)
         return [_pull(repo, pull) for pull in page(request, rows)]
 
+    async def _one_pull(self, request: web.Request) -> Object:
+        repo = self._find(request)
+        pull = self._of(repo.name).pulls.get(int(request.match_info["number"]))
+        if pull is None:
+            raise GitHubError(404, "Not Found")
+        return _pull(repo, pull)
+
     async def _tags(self, request: web.Request) -> list[Object]:
         repo = self._find(request)
         names = sorted(repo.tags, reverse=True)
@@ -126,5 +144,6 @@ def _pull(repo: Repository, pull: PullRequest) -> Object:
         "created_at": stamp(pull.opened_at),
         "closed_at": closed,
         "merged_at": closed if pull.merged else None,
+        "merge_commit_sha": pull.merged_as,
         "html_url": f"https://github.example/{repo.name}/pull/{pull.number}",
     }

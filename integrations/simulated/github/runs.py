@@ -38,10 +38,14 @@ class Runner:
             created_at=now,
             listed_at=now + timedelta(seconds=workflow.listing_delay),
             junit=workflow.junit,
+            number=1 + sum(self._is_of(run, repository, workflow) for run in self.runs.values()),
         )
         self._next_id += 1
         self.runs[run.id] = run
         return run
+
+    def _is_of(self, run: Run, repository: Repository, workflow: Workflow) -> bool:
+        return (run.repository, run.workflow) == (repository.name, workflow.file)
 
     async def carry_out(self, repository: Repository, run: Run, workflow: Workflow) -> None:
         """Let the run go its way."""

@@ -13,12 +13,17 @@ Object = dict[str, Any]
 
 @dataclass
 class Commit:
-    """One commit. `author` is a GitHub login; not `linked`: a name that belongs to no account."""
+    """One commit. `author` is a GitHub login, `files` are the paths that it touches.
+
+    Not `linked`: the author is a name that belongs to no account.
+    """
 
     sha: str
     author: str
     message: str
     at: datetime
+    parents: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     linked: bool = True
 
 
@@ -34,6 +39,8 @@ class Run:
     branch: str
     created_at: datetime
     listed_at: datetime
+    number: int = 1
+    """The how-manieth run of its workflow it is."""
     status: str = "queued"
     conclusion: str | None = None
     started_at: datetime | None = None
@@ -78,6 +85,7 @@ class Repository:
     """One repository."""
 
     name: str
+    number: int = 1
     default_branch: str = "main"
     archived: bool = False
     commits: dict[str, Commit] = field(default_factory=dict)
@@ -111,10 +119,18 @@ class Repository:
 
     def between(self, base: str, head: str) -> tuple[list[Commit], int]:
         """Commits that head has and base lacks, oldest first, and how many base has beyond."""
-        a, b = self.order.index(base), self.order.index(head)
-        if b >= a:
-            return [self.commits[sha] for sha in self.order[a + 1 : b + 1]], 0
-        return [], a - b
+        here, there = self.reached(head), self.reached(base)
+        ahead = [commit for sha, commit in self.commits.items() if sha in here - there]
+        return ahead, len(there - here)
+
+    def reached(self, sha: str) -> set[str]:
+        """A commit and all that came before it."""
+        found, left = {sha}, [sha]
+        while left:
+            fresh = [p for p in self.commits[left.pop()].parents if p not in found]
+            found.update(fresh)
+            left += fresh
+        return found
 
 
 def make_sha(*parts: object) -> str:
@@ -150,6 +166,7 @@ def run_object(run: Run, url: str) -> Object:
         "id": run.id,
         "name": run.workflow,
         "display_title": run.title,
+        "run_number": run.number,
         "event": "workflow_dispatch",
         "head_branch": run.branch,
         "head_sha": make_sha(run.repository, run.branch),

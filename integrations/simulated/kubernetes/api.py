@@ -9,8 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from integrations.simulated.kubernetes import istio, jobs
+from integrations.simulated.kubernetes import autoscaling, budgets, istio, jobs, rollouts
 from integrations.simulated.kubernetes.cluster import Cluster
+from integrations.simulated.kubernetes.logs import Logs
 from integrations.simulated.kubernetes.namespaces import Namespaces
 from integrations.simulated.kubernetes.objects import ApiError, Object, parse_selector, patched
 from integrations.simulated.kubernetes.pods import Health, as_object
@@ -21,10 +22,14 @@ APIS = {
     "services": ("api/v1", "ServiceList"),
     "httproutes": ("apis/gateway.networking.k8s.io/v1", "HTTPRouteList"),
     "gateways": ("apis/gateway.networking.k8s.io/v1", "GatewayList"),
+    "replicasets": ("apis/apps/v1", "ReplicaSetList"),
+    rollouts.KIND: (rollouts.API, "RolloutList"),
     istio.KIND: (istio.API, "VirtualServiceList"),
     istio.GATEWAYS: (istio.API, "GatewayList"),
     jobs.CRONJOBS: (jobs.API, "CronJobList"),
     jobs.JOBS: (jobs.API, "JobList"),
+    autoscaling.KIND: (autoscaling.API, "HorizontalPodAutoscalerList"),
+    budgets.KIND: (budgets.API, "PodDisruptionBudgetList"),
 }
 """Kinds that are stored, with their API and the name of their list. A name is the plural, with
 its group where the plural alone would be another's."""
@@ -39,6 +44,8 @@ class SimulatedKubernetes(SimulatedServer):
         super().__init__(now, sleep)
         self.cluster = Cluster(now)
         self.jobs = jobs.Jobs()
+        self.logs = Logs()
+        self._autoscalers = autoscaling.Autoscalers()
         self.token = token
         self._spaces = Namespaces(self.cluster, self.check_allowed)
         self._pods_listed: dict[tuple[str, str], dict[str, Health]] = {}
@@ -52,6 +59,7 @@ class SimulatedKubernetes(SimulatedServer):
             ("GET", "/version/", self._version),
             ("GET", "/api/v1/namespaces/{ns}", self._namespace),
             ("GET", "/api/v1/namespaces/{ns}/pods", self._pods),
+            ("GET", "/api/v1/namespaces/{ns}/pods/{name}/log", self._log),
             ("GET", "/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices", self._slices),
             ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._review),
         ]
@@ -65,6 +73,9 @@ class SimulatedKubernetes(SimulatedServer):
                 ("PATCH", many + "/{name}", self._patch),
                 ("DELETE", many + "/{name}", self._delete),
             ]
+        # Of the kinds that have a status apart, it is a Rollout's that clients patch.
+        status = f"/{rollouts.API}/namespaces/{{ns}}/{{kind:{rollouts.KIND}}}/{{name}}/status"
+        found.append(("PATCH", status, self._patch_status))
         return [web.route(method, path, _answering(self, run)) for method, path, run in found]
 
     def kubeconfig(self, path: Path, contexts: list[str]) -> Path:
@@ -105,7 +116,8 @@ class SimulatedKubernetes(SimulatedServer):
     async def _review(self, request: web.Request) -> Object:
         body: Object = await request.json()
         wanted = body["spec"]["resourceAttributes"]
-        allowed = (wanted["verb"], wanted["resource"]) not in self.cluster.denied
+        resource = "/".join(filter(None, (wanted["resource"], wanted.get("subresource"))))
+        allowed = (wanted["verb"], resource) not in self.cluster.denied
         return body | {"status": {"allowed": allowed}}
 
     async def _pods(self, request: web.Request) -> Object | web.StreamResponse:
@@ -113,12 +125,24 @@ class SimulatedKubernetes(SimulatedServer):
         self.check_allowed("list", "pods", namespace)
         if request.query.get("watch") in ("true", "1"):
             return await self._watch_pods(request, namespace)
+        self._autoscalers.act(self.cluster, namespace)
         text = request.query.get("labelSelector")
         selector = parse_selector(text) if text else None
         if selector is None:
             self._remember_pods(namespace)
         items = self.cluster.pod_objects(namespace, selector)
         return _listed("PodList", self.cluster, items[: _limit(request)])
+
+    async def _log(self, request: web.Request) -> web.Response:
+        namespace, name = request.match_info["ns"], request.match_info["name"]
+        self.check_allowed("get", "pods/log", namespace)
+        found = (pod for _, pod in self.cluster.pods(namespace, None) if pod.name == name)
+        pod = next(found, None)
+        if pod is None:
+            raise ApiError(404, "NotFound", f'pods "{name}" not found')
+        state = self.cluster.health(pod, self.cluster.now())
+        body = self.logs.tail(pod, state, dict(request.query))
+        return web.Response(body=body, content_type="text/plain")
 
     async def _watch_pods(self, request: web.Request, namespace: str) -> web.StreamResponse:
         """Stream pods whose state has changed. They are computed from the clock, so it is asked."""
@@ -171,6 +195,8 @@ class SimulatedKubernetes(SimulatedServer):
         self.check_allowed("list", kind, namespace)
         if request.query.get("watch") in ("true", "1"):
             return await self._watch(request, kind, namespace)
+        self.cluster.argo.follow(namespace)
+        self._autoscalers.act(self.cluster, namespace)
         found = list(self.cluster.objects.list(kind, namespace))[: _limit(request)]
         items = [self._whole(kind, namespace, o) for o in found]
         return _listed(APIS[kind][1], self.cluster, items)
@@ -183,6 +209,7 @@ class SimulatedKubernetes(SimulatedServer):
         response = await _stream(request)
         at = 0
         async for _ in _until_timeout(request, OBJECTS_LOOK):
+            self.cluster.argo.follow(namespace)
             news, at = objects.events[at:], len(objects.events)
             for version, what, event, item in news:
                 if version > seen and what == kind and item["metadata"]["namespace"] == namespace:
@@ -192,8 +219,14 @@ class SimulatedKubernetes(SimulatedServer):
     def _whole(self, kind: str, namespace: str, item: Object) -> Object:
         if kind == "deployments":
             return item | {"status": self.cluster.deployment_status(namespace, item)}
+        if kind == budgets.KIND:
+            return item | {"status": budgets.status(self.cluster, namespace, item)}
+        if kind == autoscaling.KIND:
+            return item | {"status": self._autoscalers.status(item)}
         if kind == "httproutes":
             return item | {"status": self.cluster.route_status(namespace, item)}
+        if kind == rollouts.SETS:
+            return item | {"status": self.cluster.argo.set_status(namespace, item)}
         if kind == jobs.JOBS:
             return item | {"status": self.jobs.status(item, self.cluster.now())}
         if kind == istio.KIND and (status := self.cluster.istio_status(namespace, item)):
@@ -203,6 +236,8 @@ class SimulatedKubernetes(SimulatedServer):
     async def _get(self, request: web.Request) -> Object:
         kind, namespace, name = _named(request)
         self.check_allowed("get", kind, namespace)
+        self.cluster.argo.follow(namespace)
+        self._autoscalers.act(self.cluster, namespace)
         return self._whole(kind, namespace, self.cluster.objects.get(kind, namespace, name))
 
     async def _create(self, request: web.Request) -> Object:
@@ -234,6 +269,12 @@ class SimulatedKubernetes(SimulatedServer):
             return patched(item, request.content_type, body)
         done = self.cluster.patch(kind, namespace, name, request.content_type, body)
         return self._whole(kind, namespace, done)
+
+    async def _patch_status(self, request: web.Request) -> Object:
+        kind, namespace, name = _named(request)
+        self.check_allowed("patch", f"{kind}/status", namespace)
+        body, type_ = await request.json(), request.content_type
+        return self.cluster.patch(kind, namespace, name, type_, body, status=True)
 
     async def _delete(self, request: web.Request) -> Object:
         kind, namespace, name = _named(request)

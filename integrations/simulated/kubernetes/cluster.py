@@ -5,15 +5,13 @@ demo and the tests use to seed it, to break it, and to look into it.
 """
 
 import copy
-import hashlib
-import json
 import re
 import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from integrations.simulated.kubernetes import istio
+from integrations.simulated.kubernetes import argo, istio, rollouts, routes
 from integrations.simulated.kubernetes.objects import (
     Effect,
     Object,
@@ -33,6 +31,7 @@ from integrations.simulated.kubernetes.pods import (
     kept_out,
     stamp,
 )
+from integrations.simulated.kubernetes.templates import template_hash
 from integrations.simulated.server import Now
 
 
@@ -50,6 +49,7 @@ class Cluster:
         """Pods that a namespace may have at the most; one that isn't named has no limit."""
         self.rejects_routes: str | None = None
         self.istio = istio.Istio()
+        self.argo = argo.Argo(self)
         self.denied: set[tuple[str, str]] = set()
         self._behaviours: list[tuple[re.Pattern[str], Behaviour]] = []
         self._pods: dict[tuple[str, str], list[Pod]] = {}
@@ -103,13 +103,25 @@ class Cluster:
             self._note_change(kind, namespace, after)
         if kind == "deployments":
             self._reconcile(namespace, after)
+        if kind == rollouts.KIND:
+            self.argo.touched(namespace, name)
         effect = Effect(self.now(), "patch", kind, namespace, name, before, after, by_hand)
         self.effects.append(effect)
         return after
 
-    def patch(self, kind: str, namespace: str, name: str, content_type: str, body: Any) -> Object:
-        """Patch an object as a client does."""
-        after = patched(self.objects.get(kind, namespace, name), content_type, body)
+    def patch(
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        content_type: str,
+        body: Any,
+        *,
+        status: bool = False,
+    ) -> Object:
+        """Patch an object, or its status, as a client does."""
+        before = self.objects.get(kind, namespace, name)
+        after = rollouts.kept(kind, before, patched(before, content_type, body), status=status)
         return self.change(kind, namespace, name, after)
 
     def edit(self, kind: str, namespace: str, name: str, body: Object) -> Object:
@@ -123,6 +135,8 @@ class Cluster:
         item = self.objects.remove(kind, namespace, name)
         self._pods.pop((namespace, name), None)
         self._owners.clear()
+        if kind == rollouts.KIND:
+            self.argo.removed(namespace, name)
         self.effects.append(Effect(self.now(), "delete", kind, namespace, name, item, None))
         return item
 
@@ -152,7 +166,7 @@ class Cluster:
         current = self._digest(namespace, deployment)
         fresh = [pod for pod in pods if pod.template == current]
         missing = range(min(wanted - len(fresh), self._room(namespace)))
-        fresh += [self._new_pod(name, spec["template"], current) for _ in missing]
+        fresh += [self.new_pod(name, spec["template"], current) for _ in missing]
         fresh = fresh[:wanted]
         now = self.now()
         if all(self.health(pod, now).ready for pod in fresh):
@@ -174,14 +188,15 @@ class Cluster:
         key, template = (namespace, deployment["metadata"]["name"]), deployment["spec"]["template"]
         known = self._digests.get(key)
         if known is None or known[0] is not template:
-            known = self._digests[key] = (template, _template_hash(template))
+            known = self._digests[key] = (template, template_hash(template))
         return known[1]
 
-    def _new_pod(self, deployment: str, template: Object, digest: str) -> Pod:
+    def new_pod(self, owner: str, template: Object, digest: str) -> Pod:
+        """Make a pod of a Deployment or a Rollout."""
         self._serial += 1
         container = template["spec"]["containers"][0]
         return Pod(
-            name=f"{deployment}-{digest}-{self._serial:05d}",
+            name=f"{owner}-{digest}-{self._serial:05d}",
             template=digest,
             image=container["image"],
             labels=dict(template["metadata"]["labels"]),
@@ -209,7 +224,7 @@ class Cluster:
 
     def pods(self, namespace: str, selector: dict[str, str] | None) -> list[tuple[str, Pod]]:
         """List pods with the name of their Deployment; no selector: all."""
-        found: list[tuple[str, Pod]] = []
+        found = self.argo.pods(namespace, selector)
         for name in self._owning(namespace, selector or {}):
             deployment = self.objects.get("deployments", namespace, name)
             found += [
@@ -293,21 +308,7 @@ class Cluster:
             for ref in rule.get("backendRefs", [])
             if self.objects.find("services", namespace, ref["name"]) is None
         ]
-        accepted = _condition("Accepted", observed, self.rejects_routes)
-        resolved = _condition(
-            "ResolvedRefs", observed, f"no such service: {missing[0]}" if missing else None
-        )
-        parents = item["spec"].get("parentRefs") or [{"name": "gateway"}]
-        return {
-            "parents": [
-                {
-                    "parentRef": parent,
-                    "controllerName": "example.net/gateway-controller",
-                    "conditions": [accepted, resolved],
-                }
-                for parent in parents
-            ]
-        }
+        return routes.status(item, observed, self.rejects_routes, missing)
 
     def istio_status(self, namespace: str, item: Object) -> Object:
         """Compute what Istio says of a VirtualService; empty where it says nothing."""
@@ -362,39 +363,8 @@ class Cluster:
 
     def slice_of(self, namespace: str, service: Object) -> Object:
         """Write a Service's EndpointSlice."""
-        name = service["metadata"]["name"]
-        return {
-            "metadata": {
-                "name": f"{name}-abcde",
-                "namespace": namespace,
-                "labels": {"kubernetes.io/service-name": name},
-            },
-            "addressType": "IPv4",
-            "endpoints": [
-                {
-                    "addresses": ["10.0.0.1"],
-                    "conditions": {"ready": True, "serving": True, "terminating": False},
-                    "targetRef": {"kind": "Pod", "name": pod, "namespace": namespace},
-                }
-                for pod in self.endpoints(namespace, service)
-            ],
-        }
-
-
-def _template_hash(template: Object) -> str:
-    text = json.dumps(template, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+        return routes.endpoint_slice(service, namespace, self.endpoints(namespace, service))
 
 
 def _agree(one: dict[str, str], other: dict[str, str]) -> bool:
     return all(other.get(key, value) == value for key, value in one.items())
-
-
-def _condition(kind: str, generation: int, problem: str | None) -> Object:
-    return {
-        "type": kind,
-        "status": "False" if problem else "True",
-        "reason": "Refused" if problem else kind,
-        "message": problem or "",
-        "observedGeneration": generation,
-    }

@@ -102,7 +102,7 @@ def as_object(pod: Pod, state: Health, namespace: str, owner: str) -> Object:
         "metadata": {
             "name": pod.name,
             "namespace": namespace,
-            "labels": {**pod.labels, "pod-template-hash": pod.template},
+            "labels": {"pod-template-hash": pod.template, **pod.labels},
             "creationTimestamp": born,
             "ownerReferences": [
                 {

@@ -2,14 +2,14 @@
 
 from typing import Any, Literal
 
-from integrations.simulated.kubernetes import istio
+from integrations.simulated.kubernetes import istio, rollouts
 from integrations.simulated.kubernetes.cluster import Cluster
 from integrations.simulated.kubernetes.objects import Object
 
 VERSION_LABEL = "app.kubernetes.io/version"
 LONG_AGO = 30 * 3600.0
 GATEWAY = "gateway"
-Traffic = Literal["service", "gateway", "istio"]
+Traffic = Literal["service", "gateway", "istio", "argo-rollouts"]
 
 
 def other(slot: str) -> str:
@@ -33,6 +33,9 @@ def seed_blue_green(  # noqa: PLR0913 - a service has these parts
     age: float = LONG_AGO,
 ) -> None:
     """Make two Deployments, the Services and what holds the weights; all ready, `age` old."""
+    if traffic == "argo-rollouts":
+        seed_rollout(cluster, namespace, service, image, replicas=replicas, age=age)
+        return
     idle = other(live)
     idle_count = replicas if idle_replicas is None else idle_replicas
     plan = {
@@ -57,10 +60,41 @@ def seed_blue_green(  # noqa: PLR0913 - a service has these parts
         cluster.create(istio.KIND, namespace, istio.virtual_service(service, live))
 
 
+def seed_one(cluster: Cluster, namespace: str, service: str, image: str, replicas: int = 3) -> None:
+    """Make the one Deployment of a service that has no slots; all ready, for long."""
+    made = _deployment(service, service, None, image, replicas, None)
+    cluster.create("deployments", namespace, made)
+    cluster.age(namespace, service, LONG_AGO)
+
+
+def deployment_of(service: str, slot: str, image: str, replicas: int = 3) -> Object:
+    """Make a slot's Deployment as it was seeded, for whoever creates it anew."""
+    return _deployment(f"{service}-{slot}", service, slot, image, replicas, None)
+
+
+def seed_rollout(  # noqa: PLR0913 - a service has these parts
+    cluster: Cluster,
+    namespace: str,
+    service: str,
+    image: str,
+    *,
+    replicas: int = 3,
+    shares: tuple[int, ...] = (10, 25, 50, 100),
+    age: float = LONG_AGO,
+) -> None:
+    """Make a Rollout and both its Services; its pods are ready, and `age` old."""
+    for name in (service, f"{service}-preview"):
+        item = _service(name, service, "")
+        del item["spec"]["selector"]["slot"]
+        cluster.create("services", namespace, item)
+    cluster.create(rollouts.KIND, namespace, rollouts.rollout(service, image, replicas, shares))
+    cluster.argo.started(namespace, service, age)
+
+
 def _deployment(
-    name: str, service: str, slot: str, image: str, replicas: int, version: str | None
+    name: str, service: str, slot: str | None, image: str, replicas: int, version: str | None
 ) -> Object:
-    labels = {"app": service, "slot": slot}
+    labels = {"app": service} | ({"slot": slot} if slot else {})
     marked = labels | ({VERSION_LABEL: version} if version else {})
     return {
         "apiVersion": "apps/v1",
@@ -112,6 +146,10 @@ def _gateway() -> Object:
 
 def weights(cluster: Cluster, namespace: str, service: str) -> dict[str, int]:
     """Shares of traffic by slot: from the route where there is one, else from the selector."""
+    cluster.argo.follow(namespace)
+    rollout = cluster.objects.find(rollouts.KIND, namespace, service)
+    if rollout is not None:
+        return rollouts.weights(rollout)
     virtual = cluster.objects.find(istio.KIND, namespace, service)
     if virtual is not None:
         return istio.weights(virtual, service)

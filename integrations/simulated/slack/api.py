@@ -1,6 +1,7 @@
 """The Web API that the bot calls, and the small `/_client` API for the terminal."""
 
 import json
+from html import escape
 from typing import Any
 
 from aiohttp import web
@@ -13,9 +14,12 @@ from integrations.simulated.slack.messages import Message
 from integrations.simulated.slack.workspace import Channel, User, Workspace, as_object
 
 SCOPES = (
-    *("app_mentions:read", "channels:history", "channels:read", "chat:write", "commands"),
-    *("files:write", "groups:history", "groups:read", "usergroups:read", "users:read"),
+    *("app_mentions:read", "channels:history", "channels:read", "channels:write.topic"),
+    *("chat:write", "commands", "files:write", "groups:history", "groups:read"),
+    *("groups:write.topic", "usergroups:read", "users:read"),
 )
+
+LONGEST_TOPIC = 250
 
 NEEDED = {
     "chat.postMessage": "chat:write",
@@ -24,6 +28,7 @@ NEEDED = {
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
     "conversations.info": "channels:read",
+    "conversations.setTopic": "channels:write.topic",
     "files.completeUploadExternal": "files:write",
     "files.getUploadURLExternal": "files:write",
     "users.info": "users:read",
@@ -225,7 +230,15 @@ class SimulatedSlack(SimulatedServer):
     def _conversations_info(self, args: dict[str, Any]) -> dict[str, Any]:
         channel = self.space.channel(args["channel"])
         fields = {"id": channel.id, "name": channel.name, "is_archived": channel.archived}
-        return {"channel": fields | {"is_member": channel.member}}
+        topic = {"value": escape(channel.topic, quote=False), "creator": "UBOT", "last_set": 0}
+        return {"channel": fields | {"is_member": channel.member, "topic": topic}}
+
+    def _conversations_setTopic(self, args: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - Slack's name
+        channel = self.space.channel(args["channel"], to_write=True)
+        if len(args["topic"]) > LONGEST_TOPIC:
+            raise SlackError("too_long")
+        channel.topic = args["topic"]
+        return {"channel": {"id": channel.id, "topic": {"value": args["topic"]}}}
 
     def _users_info(self, args: dict[str, Any]) -> dict[str, Any]:
         user = self.space.users.get(args["user"])

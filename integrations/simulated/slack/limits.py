@@ -32,6 +32,8 @@ def check_blocks(blocks: list[Block]) -> None:
 
 def _problem(block: Block) -> str | None:
     kind = block.get("type")
+    if kind == "rich_text":
+        return _rich_text_problem(block)
     if kind not in ("section", "header", "context", "actions", "divider"):
         return f"unsupported type: {kind}"
     if len(block.get("block_id", "")) > 255:  # noqa: PLR2004 - Slack's limit
@@ -45,6 +47,17 @@ def _problem(block: Block) -> str | None:
     if kind in ELEMENTS and not 1 <= len(elements) <= ELEMENTS[kind]:
         return f"{kind} takes 1 to {ELEMENTS[kind]} elements"
     return next(filter(None, map(_element_problem, elements)), None) if kind == "actions" else None
+
+
+def _rich_text_problem(block: Block) -> str | None:
+    """Only what is preformatted is known here, with plain text in it."""
+    for part in block.get("elements") or [{}]:
+        if part.get("type") != "rich_text_preformatted":
+            return f"unsupported element: {part.get('type')}"
+        for one in part.get("elements") or [{}]:
+            if one.get("type") != "text" or not one.get("text"):
+                return "missing required field: text"
+    return None
 
 
 def _element_problem(element: Block) -> str | None:

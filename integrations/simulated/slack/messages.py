@@ -115,6 +115,8 @@ def _texts(blocks: list[Block]) -> list[str]:
             found += [item["text"] for item in block.get("fields", [])]
         elif block["type"] == "context":
             found.append(" ".join(e["text"] for e in block["elements"] if "text" in e))
+        elif block["type"] == "rich_text":
+            found += [one["text"] for part in block["elements"] for one in part["elements"]]
         elif block["type"] == "divider":
             found.append("────")
     return found

@@ -28,6 +28,7 @@ class Channel:
     archived: bool = False
     member: bool = True
     """Whether the bot was invited."""
+    topic: str = ""
     messages: dict[str, Message] = field(default_factory=dict)
 
 

@@ -1,7 +1,8 @@
 """Judges the address that a host leads to, and lets the connection go to just that address.
 
-Used by `client`. A name server answers whatever its owner likes, and another thing a second later:
-so the names are looked up here, each answer is judged, and what was judged is what is connected to.
+Used by `previews` and `calendars`. A name server answers whatever its owner likes, and another
+thing a second later: so the names are looked up here, each answer is judged, and what was judged is
+what is connected to.
 """
 
 import socket
@@ -52,19 +53,31 @@ def _inside(address: IPv4Address | IPv6Address) -> list[IPv4Address]:
     return [form for form in found if form is not None]
 
 
-def check(host: str, address: str, *, listed: bool) -> None:
-    """Raise PermanentError where the host leads to what must not be connected to."""
-    why = refusal(address, listed=listed)
+def check(host: str, address: str, *, listed: bool, public: bool = False) -> None:
+    """Raise PermanentError where the host leads to what must not be connected to.
+
+    `public`: only addresses of the Internet will do, and this machine's own where it is listed.
+    """
+    why = refusal(address, listed=listed) or (_inner(address) if public else None)
     if why is not None:
         raise PermanentError(f"was not asked: {host} leads to {address}, which is {why}")
+
+
+def _inner(address: str) -> str | None:
+    """Say that an address is one of a network of one's own, and not of this machine itself."""
+    plain = ip_address(address.partition("%")[0])
+    forms = [plain, *_inside(plain)]
+    inner = any(not (form.is_global or form.is_loopback) for form in forms)
+    return "a private network's" if inner else None
 
 
 class JudgedResolver(AbstractResolver):
     """Looks names up by another resolver, and judges each of the addresses. One bad: none."""
 
-    def __init__(self, inner: AbstractResolver, *, listed: bool) -> None:
+    def __init__(self, inner: AbstractResolver, *, listed: bool, public: bool = False) -> None:
         self._inner = inner
         self._listed = listed
+        self._public = public
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -72,7 +85,7 @@ class JudgedResolver(AbstractResolver):
         """Look a name up. Raises PermanentError where one of its addresses is refused."""
         found = await self._inner.resolve(host, port, family)
         for one in found:
-            check(host, one["host"], listed=self._listed)
+            check(host, one["host"], listed=self._listed, public=self._public)
         return found
 
     async def close(self) -> None:
