@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.domain.applying import shows_logs
 from bot.domain.catalog import Catalog
+from bot.domain.emergency import channels as emergency_channels
 from bot.domain.indicators import filled
 from bot.domain.rules import runs_in
 from bot.domain.targets import Target, target_of
@@ -192,6 +193,7 @@ def channels(catalog: Catalog) -> tuple[str, ...]:
     """List the channels that the bot speaks in by itself."""
     stale, audit = catalog.reports.stale, catalog.audit
     own = [stale.channel if stale else None, audit.checkpoints if audit else None]
+    own += sorted(emergency_channels(catalog))
     named = (*catalog.slack.channels, *(channel for channel in own if channel))
     return tuple(dict.fromkeys(named))
 

@@ -102,5 +102,6 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         "mended": ctx.stops.mended,
         "repaired": ctx.stops.repaired,
         "wait": ctx.stops.wait,
+        "reviewed": ctx.reviewing.by_button,
     }
     return await stops[request.kind](request.release_id)

@@ -14,6 +14,7 @@ from bot.engine.lending import Lending
 from bot.engine.locking import Locking
 from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
+from bot.engine.reviewing import Reviewing
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
 from bot.errors import UserError
@@ -30,6 +31,7 @@ class Context:
     stops: Stops
     locking: Locking
     halting: Halting
+    reviewing: Reviewing
     queries: Queries
     pod_lines: PodLines
     environments: Environments

@@ -10,7 +10,7 @@ from commands._context import Context
 
 async def show_plan(request: ReleaseRequest, ctx: Context) -> Answer:
     """Gather, ask every gate, show what would happen. Only that it was looked at is stored."""
-    spelled, gates, plan, facts = await ctx.queries.plan(request, ctx.now)
+    spelled, gates, plan, facts = await ctx.queries.plan(request, ctx.now, ctx.asker.user)
     diff = facts.diff.value if isinstance(facts.diff, Known) else None
     return ctx.decisions.saw_plan(
         answers.planned(spelled, gates, plan, diff),

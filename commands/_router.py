@@ -8,6 +8,7 @@ from types import ModuleType
 
 import commands
 from bot.domain.catalog import Catalog
+from bot.domain.emergency import channels
 from bot.domain.reasons import Reason
 from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
@@ -18,6 +19,7 @@ from bot.engine.lending import Lending
 from bot.engine.locking import Locking
 from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
+from bot.engine.reviewing import Reviewing
 from bot.engine.stops import Stops
 from bot.engine.surveys import Surveyor
 from bot.engine.world import World
@@ -84,6 +86,7 @@ class Router:
             stops=Stops(self._world, asker, invocation.key, at),
             locking=Locking(self._world, asker, invocation.key, at),
             halting=Halting(self._world, asker, invocation.key, at),
+            reviewing=Reviewing(self._world, asker, invocation.key, at),
             queries=queries,
             pod_lines=PodLines(self._world, asker, invocation.key, at),
             environments=Environments(
@@ -103,9 +106,16 @@ class Router:
 
     def _right_channel(self, invocation: Invocation) -> None:
         slack = self._catalog().slack
-        if slack.channels and invocation.channel not in slack.channels:
+        here = invocation.channel in slack.channels or self._is_review(invocation)
+        if slack.channels and not here:
             named = ", ".join(f"<#{channel}>" for channel in slack.channels)
             raise UserError(f"I answer in {named} only.", Reason.WRONG_CHANNEL)
+
+    def _is_review(self, invocation: Invocation) -> bool:
+        """An emergency is reviewed where it is announced, which is no channel for releases."""
+        first = invocation.words.split()[:1] if invocation.words else []
+        review = invocation.action == "release:reviewed" or first == ["review"]
+        return review and invocation.channel in channels(self._catalog())
 
     def _verb(self, words: Words, ctx: Context) -> tuple[ModuleType, Words]:
         if not words.plain:

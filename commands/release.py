@@ -8,23 +8,29 @@ from bot.domain.requests import PlanRequest, ReleaseRequest
 from bot.domain.strategies import steps_for
 from bot.engine.inbox import Answer
 from bot.errors import UserError
+from bot.views.emergency_refusals import check_emergency
 from commands._context import Context
 from commands._grammar import Words, closest, place, version
 from commands._plan import show_plan
 
 VERB = "release"
-USAGE = 'SERVICE VERSION ENVIRONMENT [--strategy blue-green|canary] [--reason "…"] [--dry-run]'
+USAGE = (
+    'SERVICE VERSION ENVIRONMENT [--strategy blue-green|canary] [--reason "…"] [--dry-run] '
+    "[--emergency]"
+)
 HELP = "asks for a release; its card shows the plan, the gates and the buttons"
 
 
 def parse(words: Words, ctx: Context) -> ReleaseRequest | PlanRequest:
     """Read the request. Raises UserError; no environment is ever a default."""
     options = words.take("strategy", "reason", "dry-run", "emergency")
-    if "emergency" in options:
-        raise UserError("--emergency isn't built yet. Nothing was asked for.", Reason.NOT_BUILT)
-    if options.get("dry-run"):
-        raise UserError("--dry-run takes no value.", Reason.NOT_UNDERSTOOD)
+    for name in ("dry-run", "emergency"):
+        if options.get(name):
+            raise UserError(f"--{name} takes no value.", Reason.NOT_UNDERSTOOD)
     request = read_request(words, ctx, options.get("strategy"), options.get("reason"))
+    if "emergency" in options:
+        why = " ".join((request.reason or "").split())
+        request = request.model_copy(update={"emergency": True, "reason": why or None})
     return PlanRequest(release=request) if "dry-run" in options else request
 
 
@@ -58,6 +64,8 @@ def _strategy(word: str | None) -> StrategyKind | None:
 async def handle(request: ReleaseRequest | PlanRequest, ctx: Context) -> Answer:
     """Ask for it, or show its plan."""
     if isinstance(request, PlanRequest):
+        if request.release.emergency:
+            check_emergency(request.release, ctx.queries.rules(request.release))
         return await show_plan(request.release, ctx)
     if request.strategy is not None:
         refuse_strategy(request.strategy, request, ctx)

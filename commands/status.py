@@ -31,7 +31,8 @@ async def handle(request: StatusRequest, ctx: Context) -> Answer:
     """Look it up."""
     if request.release_id is not None:
         release, votes, _, _ = await ctx.queries.details(request.release_id)
-        return answers.one(release, votes, ctx.now)
+        review = await ctx.queries.review(release.id)
+        return answers.one(release, votes, ctx.now, review)
     if request.service is not None and request.environment is not None:
         runs, seen, lock, latest = await ctx.queries.place(request.service, request.environment)
         stops = await ctx.queries.stops_of(request.service, request.environment)

@@ -3,14 +3,26 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.store import approving_tables, evidence_tables, record_tables, stop_tables, tables
+from bot.store import (
+    approving_tables,
+    evidence_tables,
+    record_tables,
+    review_tables,
+    stop_tables,
+    tables,
+)
 from migrations import guard
 
 metadata = SQLModel.metadata
-assert tables.ReleaseRow.metadata is record_tables.AuditRow.metadata is metadata  # noqa: S101 - the tables are loaded
-assert stop_tables.StopRow.metadata is metadata  # noqa: S101 - likewise
-assert evidence_tables.EvidenceRow.metadata is metadata  # noqa: S101 - likewise
-assert approving_tables.DelegationRow.metadata is metadata  # noqa: S101 - likewise
+loaded = (
+    tables.ReleaseRow,
+    record_tables.AuditRow,
+    stop_tables.StopRow,
+    evidence_tables.EvidenceRow,
+    review_tables.ReviewRow,
+    approving_tables.DelegationRow,
+)
+assert all(row.metadata is metadata for row in loaded)  # noqa: S101 - the tables are loaded
 connection = context.config.attributes["connection"]
 
 context.configure(

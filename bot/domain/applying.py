@@ -9,7 +9,14 @@ from typing import Any, Literal
 
 from bot.domain.catalog import Catalog
 from bot.domain.indicators import Doubt
-from bot.domain.policies import Approvals, EvidenceRules, Policy, ScanThresholds, Waiver
+from bot.domain.policies import (
+    Approvals,
+    Emergency,
+    EvidenceRules,
+    Policy,
+    ScanThresholds,
+    Waiver,
+)
 from bot.domain.policies import StrategyKind as Kind
 from bot.domain.stops import Window
 from bot.domain.value import Value
@@ -47,18 +54,26 @@ class Effective(Value):
     soak: timedelta
     approvals: Approvals
     logs: Literal["off", "allowed"]
+    emergency: Emergency | None
 
 
-def layers(catalog: Catalog, service: str, environment: str) -> tuple[Layer, ...]:
-    """List the policies that apply, the widest first."""
-    entry, env = catalog.services[service], catalog.environments[environment]
+def layers(catalog: Catalog, service: str | None, environment: str) -> tuple[Layer, ...]:
+    """List the policies that apply, the widest first; without a service those of all of them."""
+    entry = catalog.services[service] if service else None
+    env = catalog.environments[environment]
     named = [
         (DEFAULT if DEFAULT in catalog.policies else None, "everywhere"),
         (env.policy if env.policy != DEFAULT else None, f"environment {environment}"),
-        (catalog.tier_policies.get(entry.tier), f"tier {entry.tier}"),
-        (entry.policy, f"service {service}"),
+        (catalog.tier_policies.get(entry.tier), f"tier {entry.tier}") if entry else (None, ""),
+        (entry.policy, f"service {service}") if entry else (None, ""),
     ]
     return tuple(Layer(policy=policy, where=where) for policy, where in named if policy)
+
+
+def emergency_of(catalog: Catalog, service: str | None, environment: str) -> Emergency | None:
+    """Give what the narrowest policy says of emergencies; without a service, the environment's."""
+    named = [catalog.policies[one.policy] for one in layers(catalog, service, environment)]
+    return next((one.emergency for one in reversed(named) if one.emergency is not None), None)
 
 
 def applied(catalog: Catalog, service: str, environment: str) -> tuple[Applied, ...]:
@@ -76,6 +91,7 @@ def applied(catalog: Catalog, service: str, environment: str) -> tuple[Applied, 
         "soak": (env.soak, f"{own}.soak" if env.soak else "built in"),
         "approvals": (env.approvals, f"{own}.approvals"),
         "logs": ("off", "built in"),
+        "emergency": (None, "built in"),
     }
     said = wide | dict(_said(catalog, service, environment))
     return tuple(Applied(key=key, value=value, source=by) for key, (value, by) in said.items())

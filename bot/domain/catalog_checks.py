@@ -8,6 +8,7 @@ from typing import Literal
 
 from bot.domain.applying import effective, layers
 from bot.domain.catalog import SPECIAL_RIGHTS, Catalog
+from bot.domain.emergency import wrong_gates
 from bot.domain.environments import wrong_names
 from bot.domain.policies import Approvals
 from bot.domain.rules import runs_in
@@ -30,6 +31,7 @@ def check(catalog: Catalog) -> list[Problem]:
         *_check_environments(catalog),
         *_check_groups(catalog),
         *_check_policies(catalog),
+        *_check_emergencies(catalog),
         *(p for name in catalog.services for p in _check_service(catalog, name)),
         *_check_cycles(catalog),
         *_check_passing(catalog),
@@ -155,6 +157,24 @@ def _check_policies(catalog: Catalog) -> Iterable[Problem]:
                 twice = ("policies", name, "waivers", at, "id")
                 yield Problem(path=twice, message=f"there are two waivers {waiver.id}")
             seen.add(waiver.id)
+
+
+def _check_emergencies(catalog: Catalog) -> Iterable[Problem]:
+    for name, policy in catalog.policies.items():
+        entry, path = policy.emergency, ("policies", name, "emergency")
+        if entry is None:
+            continue
+        for at, message in wrong_gates(entry.passes):
+            yield Problem(path=(*path, "passes", at), message=message)
+        named = {("from",): entry.roles, ("review", "from"): entry.review.roles}
+        for where, roles in named.items():
+            for at, role in enumerate(roles):
+                if role not in catalog.roles and role not in SPECIAL_RIGHTS:
+                    message = f"there is no role {role}"
+                    yield Problem(path=(*path, *where, at), message=message)
+                elif role in ("requester", "everyone"):
+                    message = f"{role} is no role of its own: name who answers for an emergency"
+                    yield Problem(path=(*path, *where, at), message=message)
 
 
 def _check_smoke(catalog: Catalog, name: str) -> Iterable[Problem]:

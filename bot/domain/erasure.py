@@ -60,10 +60,17 @@ def without_mentions(text: str, user: str) -> str:
     return re.sub(rf"<@{re.escape(user)}(\|[^>]*)?>", GONE, text)
 
 
+def _unexplained(gate: dict[str, Any]) -> dict[str, Any]:
+    """Give an overridden gate's answer without the reason of who passed it."""
+    said = gate.get("said")
+    return {**gate, "sentence": f"{said} Overridden by {GONE}."} if said else gate
+
+
 def scrubbed_release(body: dict[str, Any], *rest: Any) -> dict[str, Any]:
     """Scrub a release; the reason goes too where the person gave it."""
     user = rest[0]
     if body["asker"]["user"] == user:
-        body = {**body, "request": {**body["request"], "reason": None}}
+        gates = [_unexplained(gate) for gate in body.get("gates", ())]
+        body = {**body, "request": {**body["request"], "reason": None}, "gates": gates}
     found: dict[str, Any] = scrubbed(body, *rest)
     return found

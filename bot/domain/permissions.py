@@ -7,16 +7,27 @@ Whether a person has a role is `engine.people`'s to say.
 from collections.abc import Mapping
 from typing import Literal
 
-from bot.domain.applying import effective
+from bot.domain.applying import effective, emergency_of
 from bot.domain.catalog import Catalog
 from bot.domain.value import Value
 
 Right = Literal[
-    "release", "approve", "checklist", "cancel", "rollback", "release or rollback", "everyone"
+    "release",
+    "approve",
+    "checklist",
+    "cancel",
+    "rollback",
+    "lock",
+    "halt",
+    "release or rollback",
+    "everyone",
+    "emergency",
+    "review",
 ]
 
 VERBS: Mapping[str, Right] = {
     "release": "release",
+    "emergency": "emergency",
     "plan": "everyone",
     "status": "everyone",
     "history": "everyone",
@@ -35,9 +46,19 @@ VERBS: Mapping[str, Right] = {
     "mended": "rollback",
     "repaired": "rollback",
     "logs": "release or rollback",
+    "scan": "everyone",
+    "where": "everyone",
+    "lock": "lock",
+    "unlock": "lock",
+    "freeze": "lock",
+    "unfreeze": "lock",
+    "halt": "halt",
+    "review": "review",
+    "reviewed": "review",
 }
 """Verbs and buttons of a release, with the right that each asks for (DESIGN §6). A cancel after
-traffic moved is a rollback, and asks for that right. Who may release or approve ticks boxes."""
+traffic moved is a rollback, and asks for that right. `emergency` is `release --emergency`. Who may
+release or approve ticks boxes (`checklist`)."""
 
 
 class Permission(Value):
@@ -64,6 +85,11 @@ def roles_for(catalog: Catalog, right: Right, environment: str, service: str | N
         case "checklist":
             approve = roles_for(catalog, "approve", environment, service)
             return list(dict.fromkeys((*env.rights.release, *approve)))
+        case "emergency" | "review":
+            allowed = emergency_of(catalog, service, environment)
+            if allowed is None:
+                return []
+            return list(allowed.roles if right == "emergency" else allowed.review.roles)
         case "release or rollback":
             return list(dict.fromkeys((*env.rights.release, *env.rights.rollback)))
         case _:

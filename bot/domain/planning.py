@@ -49,6 +49,7 @@ def build_plan(
         # Else nothing of the version before is left to switch back to.
         window=int(rules.rollback_window.total_seconds()) if keeps_old else 0,
         timeout=int(rules.timeout.total_seconds()),
+        emergency=request.emergency,
     )
 
 
@@ -85,5 +86,6 @@ def build_rollback(undone: Plan, rules: Rules) -> Plan:
             "live": undone.goes_to,
             "steps": rollback_steps(undone.goes_to),
             "rules": rules.fingerprint(),
+            "emergency": False,
         }
     )

@@ -67,6 +67,8 @@ class Plan(Value):
     """Rollback window in seconds."""
     timeout: int
     """Seconds that a step before traffic may take in all before it fails with `deadline`."""
+    emergency: bool = Field(default=False, exclude_if=unused)
+    """It was asked for as an emergency: who approves it approves that too."""
 
     @property
     def in_place(self) -> bool:

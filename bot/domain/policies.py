@@ -126,6 +126,26 @@ class Waiver(Entry):
     until: date
 
 
+class ReviewRules(Entry):
+    """Who looks afterwards at what an emergency did, and how soon."""
+
+    roles: Annotated[tuple[str, ...], Field(min_length=1)] = Field(alias="from")
+    within: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(days=1)
+
+
+class Emergency(Entry):
+    """What `--emergency` may pass, for whom, where it is announced, and who reviews it.
+
+    `passes`: names of gates. `approvals`: how many an emergency needs; none, unless it says so.
+    """
+
+    passes: Annotated[tuple[str, ...], Field(min_length=1)]
+    roles: Annotated[tuple[str, ...], Field(min_length=1)] = Field(alias="from")
+    channel: str = Field(min_length=1)
+    approvals: int = Field(default=0, ge=0, le=20)
+    review: ReviewRules
+
+
 class Policy(Entry):
     """What releases must satisfy. A key that is left away is a wider policy's to say.
 
@@ -134,7 +154,7 @@ class Policy(Entry):
     `smoke_hosts`: the hosts that smoke tests by HTTP may ask; none, unless named. `soak` and
     `approvals` stand above the environment's own. `logs`: whether people may ask for the last lines
     of a pod that fails, masked; off, unless allowed. `windows`: times at which releases may start;
-    none: at any.
+    none: at any. `emergency`: what `--emergency` may pass; without it nobody may.
     """
 
     scans: ScanThresholds | None = None
@@ -147,3 +167,4 @@ class Policy(Entry):
     approvals: Approvals | None = None
     windows: tuple[Window, ...] | None = None
     logs: Literal["off", "allowed"] | None = None
+    emergency: Emergency | None = None

@@ -79,6 +79,9 @@ class Reason(StrEnum):
     BLOCKED_TOO_LONG = "blocked_too_long"
     # Refusals of a person's request.
     NO_RIGHT = "no_right"
+    EMERGENCY_NOT_ALLOWED = "emergency_not_allowed"
+    EMERGENCY_UNEXPLAINED = "emergency_unexplained"
+    NOT_ENDED = "not_ended"
     OWN_REQUEST = "own_request"
     OWN_COMMITS = "own_commits"
     AUTHORS_UNKNOWN = "authors_unknown"

@@ -29,6 +29,8 @@ class ReleaseRequest(Value):
     environment: str
     strategy: StrategyKind | None = None
     reason: str | None = None
+    emergency: bool = False
+    """The glass is broken: policy may let it pass gates that say no."""
 
 
 class PlanRequest(Value):
@@ -68,6 +70,7 @@ class DecisionRequest(Value):
         "mended",
         "repaired",
         "wait",
+        "reviewed",
     ]
     release_id: str
     digest: str | None = None

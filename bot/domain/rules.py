@@ -3,11 +3,18 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from bot.domain.applying import effective
+from bot.domain.applying import effective, emergency_of
 from bot.domain.catalog import Catalog, Service, Strategy
 from bot.domain.durations import Duration
 from bot.domain.indicators import Doubt, Watching, filled
-from bot.domain.policies import Approvals, EvidenceRules, ScanThresholds, StrategyKind, Waiver
+from bot.domain.policies import (
+    Approvals,
+    Emergency,
+    EvidenceRules,
+    ScanThresholds,
+    StrategyKind,
+    Waiver,
+)
 from bot.domain.requests import ReleaseRequest
 from bot.domain.smoke import CheckList, HostPattern
 from bot.domain.stops import CalendarRule, in_zone, windows_for
@@ -47,6 +54,10 @@ class Rules(Value):
     that is moved voids no approval, since the gates ask anew."""
     evidence: EvidenceRules = EvidenceRules()
     waivers: tuple[Waiver, ...] = ()
+    emergency: Emergency | None = None
+    """For an emergency only, so that it changes no other plan; None: policy allows none."""
+    usual_approvals: int | None = None
+    """For an emergency: how many approvals it would need without."""
 
     def kind_for(self, request: ReleaseRequest) -> StrategyKind:
         """Say by which strategy a release goes: the one it asks for, else the service's own."""
@@ -66,6 +77,8 @@ class Rules(Value):
             "smoke_checks": None,
             "evidence": EvidenceRules(),
             "waivers": (),
+            "emergency": None,
+            "usual_approvals": None,
         }
         del data["tier"], data["freezes"], data["windows"]
         for name, value in unused.items():
@@ -118,6 +131,19 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
             policy.windows, environment, entry.tier, service, catalog.calendars.zone
         ),
     )
+
+
+def rules_of(catalog: Catalog, request: ReleaseRequest) -> Rules:
+    """Collect the rules of a request: an emergency has its own number of approvals."""
+    rules = rules_for(catalog, request.service, request.environment)
+    allowed = emergency_of(catalog, request.service, request.environment)
+    if not request.emergency or allowed is None:
+        return rules
+    # Whoever of the approvers is awake will do: an emergency waits for no role.
+    fewer = {"count": allowed.approvals, "needs": {}, "roles": rules.approvals.named}
+    approvals = rules.approvals.model_copy(update=fewer)
+    usual = {"emergency": allowed, "usual_approvals": rules.approvals.total}
+    return rules.model_copy(update={"approvals": approvals, **usual})
 
 
 def _checks(service: Service, hosts: tuple[HostPattern, ...]) -> CheckList | None:

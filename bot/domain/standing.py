@@ -23,7 +23,8 @@ def recorded(gate: GateResult) -> str:
 
     Those are kept with the entry of the stop itself, from which they can be erased.
     """
-    words = gate.reason.value if gate.reason and "<@" in gate.sentence else gate.sentence
+    said = gate.said or gate.sentence
+    words = gate.reason.value if gate.reason and "<@" in said else said
     return f"{gate.status}: {words}"
 
 

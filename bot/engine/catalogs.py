@@ -15,7 +15,7 @@ from bot.domain.catalog_changes import Change, differences, mentioning, people_i
 from bot.domain.environment_events import environment_events
 from bot.domain.lifecycle import UNDER_WAY, WAITING, State
 from bot.domain.releases import Release
-from bot.domain.rules import rules_for, runs_in
+from bot.domain.rules import rules_of, runs_in
 from bot.engine.waiting import ask_gates_again, not_in_catalog
 from bot.engine.world import World
 from bot.store import audit, catalogs, events, outbox, releases
@@ -158,7 +158,7 @@ async def _look_again(world: World, session: Session) -> None:
 def _touched(world: World, release: Release) -> bool:
     if not_in_catalog(world, release) is not None:
         return True
-    rules = rules_for(world.catalog(), release.service, release.environment)
+    rules = rules_of(world.catalog(), release.request)
     times = (rules.freezes, rules.windows) != (release.rules.freezes, release.rules.windows)
     return times or rules.fingerprint() != release.rules.fingerprint()
 

@@ -17,6 +17,7 @@ from bot.domain.permissions import roles_for
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.requests import Asker
+from bot.domain.rules import Rules
 from bot.engine import record
 from bot.engine.effects import HeadStart
 from bot.engine.people import roles_of, who_could
@@ -96,8 +97,9 @@ class Deciding:
 
     async def _may_release(self, release: Release, verb: str) -> None:
         rights = self._environment(release.environment).rights
+        own = emergency_roles(release.rules) if release.request.emergency else ()
         await self._must(
-            rights.release,
+            (*rights.release, *own),
             release.service,
             f"{verb} {release.id}",
             requester=release.asker.user,
@@ -166,6 +168,11 @@ class Deciding:
         who = self._asker
         said = {"channel": who.channel, "via": who.via, **data}
         await audit.append(session, tag, subject, self._now, actor=who.user, **said)
+
+
+def emergency_roles(rules: Rules) -> tuple[str, ...]:
+    """Roles that may ask for an emergency, and carry it on; none where policy allows none."""
+    return rules.emergency.roles if rules.emergency else ()
 
 
 def approvers(catalog: Catalog, service: str, environment: str) -> tuple[str, ...]:

@@ -10,14 +10,16 @@ from bot.domain.lifecycle import State
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.requests import ReleaseRequest
-from bot.domain.rules import rules_for
+from bot.domain.rules import rules_for, rules_of
+from bot.engine import emergencies
 from bot.engine.approving import Approving
-from bot.engine.deciding import Change, approvers
+from bot.engine.deciding import Change, approvers, emergency_roles
 from bot.errors import UserError
 from bot.ports import Message
 from bot.store import cards, ledger, releases
 from bot.store.audit import Datum, written
 from bot.store.session import Session
+from bot.views.emergency_refusals import check_emergency
 
 
 class Decisions(Approving):
@@ -25,12 +27,14 @@ class Decisions(Approving):
 
     async def request(self, request: ReleaseRequest) -> Change:
         """Ask for a release. Its card appears in the channel; gates are asked next."""
-        await self._must(
-            self._environment(request.environment).rights.release,
-            request.service,
-            f"release {request.service} to {request.environment}",
-        )
-        rules = rules_for(self._world.catalog(), request.service, request.environment)
+        env = self._environment(request.environment)
+        rules = rules_of(self._world.catalog(), request)
+        what = f"release {request.service} to {request.environment}"
+        if request.emergency:
+            check_emergency(request, rules)
+            await self._must(emergency_roles(rules), request.service, f"{what} in an emergency")
+        else:
+            await self._must(env.rights.release, request.service, what)
         if rules.approvals.people_only:
             await self._refuse_automation("ask for a release")
 
@@ -61,6 +65,8 @@ class Decisions(Approving):
                 strategy=request.strategy,
                 reason=written(request.reason),
             )
+            if request.emergency:
+                await emergencies.asked(session, release)
             return None
 
         return store

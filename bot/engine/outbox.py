@@ -29,7 +29,7 @@ from bot.errors import (
     TemporaryError,
 )
 from bot.ports import Message
-from bot.store import approvals, cards, outbox, releases, ticks
+from bot.store import approvals, cards, outbox, releases, reviews, ticks
 from bot.store.session import Session
 from bot.store.tables import CardRow, OutboxRow
 from bot.views import card as card_view
@@ -228,20 +228,13 @@ class Outbox:
             release = await releases.get(session, card.release_id)
             votes = await approvals.of(session, card.release_id)
             newer = await releases.newer_started(session, release) if release else None
+            review = await reviews.get(session, card.release_id)
             boxes = await _ticks(session, release) if release else ()
         if release is None:
             return None
-        key = f"card:{card.release_id}:{card.posting}"
-        drawn = card_view.draw(
-            card_view.Card(
-                release=release,
-                votes=votes,
-                ticks=boxes,
-                newer=newer,
-                now=self._world.clock.now(),
-            )
-        )
-        return drawn.model_copy(update={"key": key})
+        now = self._world.clock.now()
+        drawn = card_view.draw(card_view.Card(release, now, votes, boxes, newer, review))
+        return drawn.model_copy(update={"key": f"card:{card.release_id}:{card.posting}"})
 
     async def _updated(self, card: CardRow, ts: str, message: Message) -> bool:
         """Update the card; where it is gone or can't be edited, a new one is posted."""

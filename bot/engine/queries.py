@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bot.domain.audit import AuditEntry
+from bot.domain.emergency import Review, override
 from bot.domain.facts import Facts, Known, LedgerFact, LockFact
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult
@@ -11,7 +12,7 @@ from bot.domain.planning import build_plan
 from bot.domain.plans import Plan
 from bot.domain.releases import Approval, Release
 from bot.domain.requests import ReleaseRequest
-from bot.domain.rules import Rules, rules_for
+from bot.domain.rules import Rules, rules_of
 from bot.domain.scanned import Scanned
 from bot.domain.standing import in_the_way
 from bot.domain.story import Story
@@ -23,7 +24,17 @@ from bot.engine.people import roles_of
 from bot.engine.whereabouts import look
 from bot.engine.world import World
 from bot.errors import PermanentError, TemporaryError, UserError
-from bot.store import approvals, audit, audit_texts, cards, ledger, people, releases, targets
+from bot.store import (
+    approvals,
+    audit,
+    audit_texts,
+    cards,
+    ledger,
+    people,
+    releases,
+    reviews,
+    targets,
+)
 from bot.views import refusals
 from bot.views.card import Card
 
@@ -62,6 +73,11 @@ class Queries:
             names = await people.names(session)
             texts = await audit_texts.on(session, release_id)
         return Story(release=release, votes=votes, entries=entries, names=names, texts=texts)
+
+    async def review(self, release_id: str) -> Review | None:
+        """Read the review that an emergency asks for; None: it is none."""
+        async with self._world.store.read() as session:
+            return await reviews.get(session, release_id)
 
     async def under_way(self) -> list[Release]:
         """List all that has not ended, oldest first."""
@@ -145,20 +161,23 @@ class Queries:
 
     def rules(self, request: ReleaseRequest) -> Rules:
         """Collect the rules that a release would be judged by."""
-        return rules_for(self._world.catalog(), request.service, request.environment)
+        return rules_of(self._world.catalog(), request)
 
     async def plan(
-        self, request: ReleaseRequest, now: datetime
+        self, request: ReleaseRequest, now: datetime, by: str
     ) -> tuple[ReleaseRequest, tuple[GateResult, ...], Plan | None, Facts]:
-        """Gather facts and ask every gate, as a release would. Stores nothing."""
-        rules = rules_for(self._world.catalog(), request.service, request.environment)
+        """Gather facts and ask every gate, as that person's release would. Stores nothing."""
+        rules = rules_of(self._world.catalog(), request)
         facts = await gather(self._world, request, rules, now)
         if isinstance(facts.tag, Known) and facts.tag.value.tag is not None:
             tagged = version_as_tagged(request, rules, facts.tag.value.tag)
             request = request.model_copy(update={"version": tagged})
+        gates = evaluate_all(request, facts, rules)
+        if request.emergency:
+            gates = override(gates, rules, by, request.reason or "")
         return (
             request,
-            evaluate_all(request, facts, rules),
+            gates,
             build_plan(request, rules, facts),
             facts,
         )

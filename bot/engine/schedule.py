@@ -7,6 +7,7 @@ import structlog
 
 from bot.engine.calendars import read_due
 from bot.engine.checkpoints import Keeping, checkpoint_if_due
+from bot.engine.emergencies import remind
 from bot.engine.reporting import report_if_due
 from bot.engine.topics import Topics
 from bot.engine.world import World
@@ -39,6 +40,12 @@ def housekeeping(world: World, keeping: Keeping | None = None) -> list[Scheduled
         except TemporaryError as error:
             log.warning("job_skipped", job="calendars", error=str(error))
 
+    async def reminders() -> None:
+        try:
+            await remind(world)
+        except TemporaryError as error:
+            log.warning("job_skipped", job="reviews", error=str(error))
+
     async def checkpoint() -> None:
         if keeping is not None:
             await checkpoint_if_due(world, keeping)
@@ -48,6 +55,7 @@ def housekeeping(world: World, keeping: Keeping | None = None) -> list[Scheduled
         ("sweep", "17 3 * * *", sweep),
         ("report", "* * * * *", report),
         ("calendars", "* * * * *", calendars),
+        ("reviews", "* * * * *", reminders),
         ("topics", "* * * * *", Topics(world).show),
     ]
     return [*jobs_, ("checkpoint", "* * * * *", checkpoint)] if keeping else jobs_

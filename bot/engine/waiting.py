@@ -10,6 +10,7 @@ from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_
 from bot.domain.approving import next_look, reminder_due, tally
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
+from bot.domain.emergency import override
 from bot.domain.facts import Diff, Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
@@ -22,9 +23,9 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Progress, Release, SlotBefore
 from bot.domain.returning import return_gates, return_rules
 from bot.domain.reusing import news_of, seen_of
-from bot.domain.rules import Rules, bake_seconds, rules_for, runs_in
+from bot.domain.rules import Rules, bake_seconds, rules_of, runs_in
 from bot.domain.standing import recorded
-from bot.engine import record, votes
+from bot.engine import emergencies, record, votes
 from bot.engine.facts import gather, version_as_tagged
 from bot.engine.world import World
 from bot.store import approvals, audit, leases, releases
@@ -103,7 +104,7 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
     if missing is not None:
         await _settle_gates(world, lease, release, release.rules, None, (missing,))
         return
-    rules = rules_for(world.catalog(), release.service, release.environment)
+    rules = rules_of(world.catalog(), release.request)
     if release.former is not None:
         rules = return_rules(rules)
     now = world.clock.now()
@@ -114,6 +115,7 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
         gates = return_gates(release.former, release.request, facts, rules)
     else:
         gates = evaluate_all(release.request, facts, rules)
+        gates = over_gates(release, rules, gates)
     plan = build_plan(release.request, rules, facts, release.former)
     release_now = release.model_copy(
         update={
@@ -137,6 +139,15 @@ def _diff(release: Release, plan: Plan | None, facts: Facts) -> Diff | None:
         return release.diff if plan is None else None
     same = (old.commit, old.previous_commit) == (plan.commit, plan.previous_commit)
     return release.diff if same else None
+
+
+def over_gates(
+    release: Release, rules: Rules, gates: tuple[GateResult, ...]
+) -> tuple[GateResult, ...]:
+    """In an emergency, pass over the gates that policy lets pass."""
+    if not release.request.emergency:
+        return gates
+    return override(gates, rules, release.asker.user, release.request.reason or "")
 
 
 def not_in_catalog(world: World, release: Release) -> GateResult | None:
@@ -201,6 +212,7 @@ async def _settle_gates(
             **{gate.gate: recorded(gate) for gate in gates},
             **(grounds(facts) if facts else {}),
         )
+        said += await emergencies.settled(session, release, after, now)
         said += _said(release, after, verdict)
         await _store(session, release, after, verdict, now, said, catalog=world.catalog())
     world.metrics.gates(gates)

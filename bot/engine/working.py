@@ -17,7 +17,16 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.rules import rules_for
 from bot.domain.versions import Version, VersionError
-from bot.engine import endings, held_back, pausing, record, stop_facts, undoing, wishing
+from bot.engine import (
+    emergencies,
+    endings,
+    held_back,
+    pausing,
+    record,
+    stop_facts,
+    undoing,
+    wishing,
+)
 from bot.engine.effects import HeadStart
 from bot.engine.steps import STEPS
 from bot.engine.steps.work import Work
@@ -64,11 +73,14 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
         await targets.count_start(session, release.environment)
-        problem = None if release.former else await _may_not_start(world, session, release, now)
+        before = release
+        found = () if release.former else await _in_the_way(world, session, release, now)
+        release, problem = emergencies.at_start(release, found)
         if problem:
             await leases.hold(session, lease, None)
-            await _block(session, release, problem, now)
+            await _block(session, before, problem, now)
             return False
+        said = await emergencies.settled(session, before, release, now)
         progress = release.progress.model_copy(update={"since": now})
         after = release.model_copy(
             update={
@@ -79,9 +91,9 @@ async def _start(world: World, lease: Lease, release: Release) -> bool:
                 "progress": progress,
             }
         )
-        said = [lines.started(after.plan)] if after.plan else []
+        said += [lines.started(after.plan)] if after.plan else []
         catalog = world.catalog()
-        await record.advance(session, release, after, now, due_at=now, lines=said, catalog=catalog)
+        await record.advance(session, before, after, now, due_at=now, lines=said, catalog=catalog)
     return True
 
 
@@ -97,21 +109,22 @@ async def _block(session: Session, release: Release, problem: GateResult, now: d
     await record.advance(session, release, after, now, due_at=again, lines=said)
 
 
-async def _may_not_start(
+async def _in_the_way(
     world: World, session: Session, release: Release, now: datetime
-) -> GateResult | None:
+) -> tuple[GateResult, ...]:
     """Ask once more, in the transaction that starts it, what may be another since the gates."""
-    step = "It goes on by itself when that has ended."
+    step, found = "It goes on by itself when that has ended.", []
     broken = await _order_broken(session, release)
     if broken is not None:
-        return waiting("order", Reason.DEPENDENCY_UNDER_WAY, broken, next_step=step)
+        found.append(waiting("order", Reason.DEPENDENCY_UNDER_WAY, broken, next_step=step))
     since = await _rolled_back_since(session, release)
     if since is not None:
-        return waiting("free", Reason.BAD_COMMITS_UNKNOWN, since, next_step=step, until=now)
+        reason = Reason.BAD_COMMITS_UNKNOWN
+        found.append(waiting("free", reason, since, next_step=step, until=now))
     rules = release.rules
     if not_in_catalog(world, release) is None:
         rules = rules_for(world.catalog(), release.service, release.environment)
-    return next(iter(await stop_facts.standing(session, release, rules, now)), None)
+    return (*found, *await stop_facts.standing(session, release, rules, now))
 
 
 async def _rolled_back_since(session: Session, release: Release) -> str | None:

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.store.approving_tables import DELEGATIONS, TICKS
 from bot.store.record_tables import AUDIT, AUDIT_TEXTS, PEOPLE
+from bot.store.review_tables import REVIEWS
 from bot.store.tables import (
     APPROVALS,
     CATALOGS,
@@ -95,8 +96,13 @@ def _places(user: str) -> list[tuple[str, Table, Any]]:
         ("message", OUTBOX, or_(OUTBOX.c.user == user, OUTBOX.c.body.contains(user))),
         ("lock", TARGETS, or_(TARGETS.c.lock_by == user, TARGETS.c.lock_why.contains(user))),
         ("environment", NAMESPACES, NAMESPACES.c.said_by == user),
+        ("review", REVIEWS, _reviews(user)),
         ("catalogue", CATALOGS, CATALOGS.c.body.contains(user, autoescape=True)),
     ]
+
+
+def _reviews(user: str) -> Any:
+    return or_(REVIEWS.c.done_by == user, REVIEWS.c.comment.contains(user, autoescape=True))
 
 
 def _texts(user: str) -> Any:
@@ -135,6 +141,9 @@ async def overwrite(session: AsyncSession, user: str, pseudonym: str, why: Scrub
         await session.exec(rows.values({column: pseudonym, DELEGATIONS.c.reason: None}))
     await session.exec(update(TICKS).where(TICKS.c.user == user).values(user=pseudonym))
     await session.exec(update(WISHES).where(WISHES.c.by == user).values(by=pseudonym))
+    await session.exec(update(REVIEWS).where(_reviews(user)).values(comment=None))
+    by = update(REVIEWS).where(REVIEWS.c.done_by == user)
+    await session.exec(by.values(done_by=pseudonym))
     locked = update(TARGETS).where(TARGETS.c.lock_by == user)
     await session.exec(locked.values(lock_by=pseudonym))
     named = await session.exec(

@@ -42,7 +42,7 @@ async def put(  # noqa: PLR0913 - an address has these parts
     due_at: Any = now
     if kind == "line":
         waiting = select(func.max(OUTBOX.c.due_at)).where(
-            OUTBOX.c.release_id == release_id, OUTBOX.c.due_at > now
+            OUTBOX.c.release_id == release_id, OUTBOX.c.kind != "post", OUTBOX.c.due_at > now
         )
         due_at = func.coalesce(waiting.scalar_subquery(), now)
     await session.exec(

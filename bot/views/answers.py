@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.domain.audit import AuditEntry
 from bot.domain.by_hand import undo_command
+from bot.domain.emergency import Review
 from bot.domain.facts import Diff, LedgerFact, LockFact
 from bot.domain.gates.result import GateResult
 from bot.domain.plans import Plan, plan_digest, short_digest
@@ -100,9 +101,11 @@ def under_way(releases: Sequence[Release], now: datetime, stops: Sequence[str] =
     )
 
 
-def one(release: Release, votes: Sequence[Approval], now: datetime) -> Message:
+def one(
+    release: Release, votes: Sequence[Approval], now: datetime, review: Review | None = None
+) -> Message:
     """Show one release as its card shows it, without buttons that would work from here."""
-    drawn = draw(Card(release=release, now=now, votes=tuple(votes)))
+    drawn = draw(Card(release=release, now=now, votes=tuple(votes), review=review))
     shown = tuple(block for block in drawn.blocks if block["type"] != "actions")
     return drawn.model_copy(update={"blocks": shown})
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.domain.by_hand import undo_command
 from bot.domain.checklists import Tick
+from bot.domain.emergency import Review
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.plans import short_digest
@@ -12,7 +13,14 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.versions import bare
 from bot.ports import Message
-from bot.views import approval_card, blocks, pause_lines, step_words, verdict_lines
+from bot.views import (
+    approval_card,
+    blocks,
+    emergency_lines,
+    pause_lines,
+    step_words,
+    verdict_lines,
+)
 from bot.views.blocks import Block
 from bot.views.gate_lines import gate_lines
 from bot.views.words import about, count, from_to, moment, person, safe, told, took
@@ -31,6 +39,8 @@ class Card:
     votes: tuple[Approval, ...] = ()
     ticks: tuple[Tick, ...] = ()
     newer: Release | None = None
+    review: Review | None = None
+    """Of an emergency."""
 
 
 def draw(card: Card) -> Message:
@@ -39,8 +49,9 @@ def draw(card: Card) -> Message:
     head = headline(release)
     state = state_line(card)
     asks = approval_card.parts(release, card.votes, card.ticks)
-    all_parts = (_progress(release), _gates(release), *asks, _then(release), way_back(card))
-    parts = [part for part in all_parts if part]
+    review = emergency_lines.review_line(card.review, card.now) if card.review else None
+    said = (_progress(release), _gates(release), *asks, _then(release), way_back(card), review)
+    parts = [part for part in said if part]
     shown: list[Block] = [blocks.section(f"*{safe(head)}*\n{state}")]
     shown += [blocks.section(part) for part in parts]
     shown += approval_card.boxes(release, card.ticks)
@@ -64,7 +75,11 @@ def headline(release: Release) -> str:
 
 
 def state_line(card: Card) -> str:
-    """Say what is true now, in one line."""
+    """Say what is true now, in one line; an emergency is marked below it."""
+    return f"{_state_line(card)}{emergency_lines.mark(card.release)}"
+
+
+def _state_line(card: Card) -> str:
     release, now = card.release, card.now
     asked = f"Asked by {person(release.asker.user)} at {moment(release.created_at, now)}."
     match release.state:
@@ -75,7 +90,8 @@ def state_line(card: Card) -> str:
         case State.AWAITING_APPROVAL:
             return approval_card.awaiting(release, card.votes, asked, now)
         case State.QUEUED:
-            return f"◷ Approved, about to start. {asked}"
+            at_once = release.request.emergency and not release.rules.approvals.count
+            return f"◷ {'About' if at_once else 'Approved, about'} to start. {asked}"
         case State.RUNNING:
             return _running(release)
         case State.PAUSED:

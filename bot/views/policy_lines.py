@@ -17,7 +17,8 @@ def explained(service: str, environment: str, rules: Sequence[Applied]) -> str:
     lines = [f"{service} in {environment}"]
     for rule in rules:
         lines += ["", f"{rule.key}: {rule.source}"]
-        lines += [f"  {line}" for line in _written(rule.value)]
+        none = rule.key == "emergency" and rule.value is None
+        lines += ["  not allowed"] if none else [f"  {line}" for line in _written(rule.value)]
     return "\n".join(lines)
 
 

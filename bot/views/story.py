@@ -27,6 +27,11 @@ MOST_PLAIN = 3500
 
 _COURSE = {
     AuditTag.RELEASE_REQUESTED: "asked for it",
+    AuditTag.EMERGENCY_ASKED: "broke the glass",
+    AuditTag.GATES_OVERRIDDEN: "overridden",
+    AuditTag.REVIEW_ASKED: "review asked for",
+    AuditTag.REVIEW_NAGGED: "review asked for again",
+    AuditTag.RELEASE_REVIEWED: "reviewed",
     AuditTag.PLAN_MADE: "plan made",
     AuditTag.PLAN_CHANGED: "plan changed",
     AuditTag.RELEASE_APPROVED: "approved",
@@ -171,7 +176,11 @@ def _about(story: Story, entry: AuditEntry) -> str:
             return f"{data.get('service')} {data.get('version')} in {data.get('environment')}"
         case AuditTag.PLAN_MADE | AuditTag.PLAN_CHANGED:
             return short_digest(str(data.get("digest") or ""))
-    named = (_value(story, entry, name) for name in ("sentence", "why", "found", "reason"))
+        case AuditTag.GATES_OVERRIDDEN:
+            return ", ".join(safe(name) for name in data if name != "digest")
+    named = (
+        _value(story, entry, name) for name in ("sentence", "why", "found", "reason", "comment")
+    )
     return next((text for text in named if text), "")
 
 

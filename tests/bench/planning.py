@@ -36,7 +36,7 @@ async def measure(folder: Path) -> list[Figure]:
             times = []
             for _ in range(40):
                 begun = perf_counter()
-                await Queries(app.world).plan(REQUEST, app.clock.now())
+                await Queries(app.world).plan(REQUEST, app.clock.now(), "U0ANA")
                 times.append((perf_counter() - begun) * 1000)
             medians[size] = quantile(times[10:], 0.5)
         await app.stop()

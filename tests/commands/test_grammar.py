@@ -28,6 +28,7 @@ CONTEXT = Context(
     stops=NOBODY,
     locking=NOBODY,
     halting=NOBODY,
+    reviewing=NOBODY,
     queries=NOBODY,
     pod_lines=NOBODY,
     environments=NOBODY,
@@ -108,7 +109,7 @@ def test_words_in_any_order_are_read_or_refused(parts: list[str]) -> None:
         ),
         ("payments v2.1.0 prod --reason a --reason b", "--reason is there twice."),
         ("payments v2.1.0 prod --dry-run=yes", "--dry-run takes no value."),
-        ("payments v2.1.0 prod --emergency", "--emergency isn't built yet."),
+        ("payments v2.1.0 prod --emergency=yes", "--emergency takes no value."),
         (
             "payments v2.1.0 prod --strategy canari",
             'There is no strategy "canari". Did you mean canary?',

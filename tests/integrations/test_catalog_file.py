@@ -49,7 +49,33 @@ def test_the_base_is_good() -> None:
     assert loaded.fingerprint == parse_catalog(BASE.replace("  a: {", "  a:  {")).fingerprint
 
 
+GLASS = (
+    BASE
+    + """\
+roles: {r: {users: [U1]}}
+policies:
+  default:
+    emergency:
+      passes: [promoted]
+      from: [r]
+      channel: C1
+      review: {from: [r]}
+"""
+)
+
+
 WRONG = {
+    "no such gate": (GLASS.replace("[promoted]", "[promoted, chekcs]"),
+                     "c.yaml:17:26: policies.default.emergency.passes.1: there is no gate chekcs; it passes checks, commits, evidence, order, promoted, scans"),
+    "a gate for good": (GLASS.replace("[promoted]", "[version]"),
+                        "c.yaml:17:16: policies.default.emergency.passes.0: no emergency passes version: without its tag nobody knows which commit would be released"),
+    "passes nothing": (GLASS.replace("[promoted]", "[]"), "c.yaml:17:7: policies.default.emergency.passes: "),
+    "no such responder": (GLASS.replace("from: [r]\n      ch", "from: [q]\n      ch"),
+                          "c.yaml:18:14: policies.default.emergency.from.0: there is no role q"),
+    "everybody reviews": (GLASS.replace("{from: [r]}", "{from: [everyone]}"),
+                          "c.yaml:20:23: policies.default.emergency.review.from.0: everyone is no role of its own: name who answers for an emergency"),
+    "no review": (GLASS.replace("      review: {from: [r]}\n", ""),
+                  "c.yaml:16:5: policies.default.emergency.review: it is missing"),
     "duplicate": (BASE + "tiers: [x]\n", "c.yaml:13:1: tiers is there twice"),
     "unknown key": (BASE.replace("tier: two", "teir: two"),
                     "c.yaml:9:5: services.b.teir: there is no key teir. Did you mean tier?"),

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import rules_of
+from integrations.catalog_file import parse_catalog
 from integrations.simulated.server import Fault
 from tests.tester import ANA, BEN, CATALOG, CHANNEL, CY, DAN, EVE, REPO, Bot
 
@@ -466,3 +469,18 @@ async def test_a_new_plan_clears_the_checklist(asked: Start) -> None:
     await bot.until(lambda r: r.plan is not None and r.plan.commit == sha, release)
     await bot.until("awaiting_approval", release)
     assert "☐ runbook read\n☐ on-call told" in bot.card(release)
+
+
+def test_an_emergency_waits_for_no_role() -> None:
+    needs = "needs: {security: 1, release-managers: 1}"
+    text = catalog(needs).replace(
+        "policies: {default: {scans: {critical: 0, high: 0}}}",
+        "policies: {default: {emergency: {roles: [responders], passes: [promoted], approvals: 1,"
+        " channel: C0REL, review: {roles: [responders]}}}}",
+    )
+    request = ReleaseRequest(
+        service="payments", version="v2.1.0", environment="production", emergency=True
+    )
+    rules = rules_of(parse_catalog(text).catalog, request)
+    assert (rules.approvals.total, rules.approvals.needs, rules.usual_approvals) == (1, {}, 2)
+    assert set(rules.approvals.roles) == {"security", "release-managers"}

@@ -16,7 +16,7 @@ REFUSALS = {
     "/release payments v2.1.0 prod --stratgy canary": "Did you mean --strategy?",
     "/release payments v2.1.0 prod --strategy canry": "Did you mean canary?",
     "/release payments v2.1.0 prod --strategy canary": "A canary needs a weight below 100",
-    "/release payments v2.1.0 prod --emergency": "--emergency isn't built yet.",
+    "/release payments v2.1.0 prod --emergency": "An emergency needs a reason.",
     "/release payments v2.1.0 prod --reason": "--reason needs a value.",
     "/release payments v2.1.0 prod --dry-run --dry-run": "--dry-run is there twice.",
     '/release payments v2.1.0 prod --reason "oops': "A quote was opened and not closed.",

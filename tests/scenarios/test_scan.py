@@ -7,7 +7,7 @@ from bot.domain.requests import ReleaseRequest
 from bot.engine.queries import Queries
 from integrations.simulated.server import Fault
 from tests.scenarios.submitting import Sender, compliance, finding, k6, sarif, trivy
-from tests.tester import REPO, Bot
+from tests.tester import ANA, REPO, Bot
 
 DIGEST = f"sha256:{'a' * 64}"
 
@@ -104,7 +104,7 @@ async def test_facts_of_a_plan_hold_what_the_catalogue_asks_for(sender: Sender) 
     services = {**bot.app.catalog.services, "payments": changed}
     bot.app.catalog = bot.app.catalog.model_copy(update={"services": services})
     request = ReleaseRequest(service="payments", version="v2.1.0", environment="production")
-    _, _, _, facts = await Queries(bot.app.world).plan(request, bot.world.clock.now())
+    _, _, _, facts = await Queries(bot.app.world).plan(request, bot.world.clock.now(), ANA)
     assert isinstance(facts.evidence, Known)
     assert [one.tool for one in facts.evidence.value] == ["Trivy"]
     secrets, dependencies = facts.alerts["secrets"], facts.alerts["dependencies"]
@@ -118,7 +118,7 @@ async def test_facts_of_a_plan_hold_what_the_catalogue_asks_for(sender: Sender) 
 async def test_what_nobody_asks_for_is_not_pulled(sender: Sender) -> None:
     request = ReleaseRequest(service="payments", version="v2.1.0", environment="production")
     bot = sender.bot
-    _, _, _, facts = await Queries(bot.app.world).plan(request, bot.world.clock.now())
+    _, _, _, facts = await Queries(bot.app.world).plan(request, bot.world.clock.now(), ANA)
     assert facts.alerts == {}
     assert facts.attested is None
     assert not [one for one in bot.world.github.journal if "dependabot" in one.path]

@@ -19,6 +19,8 @@ class GateResult(Value):
     reason: Reason | None = None
     next_step: str | None = None
     until: datetime | None = None
+    said: str | None = None
+    """Overridden: the gate's own sentence, without who passed it and why."""
 
     @property
     def could_not_tell(self) -> bool:
