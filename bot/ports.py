@@ -325,11 +325,12 @@ class Invocation(Value):
     """What came in, after the receiver has checked its signature and before anybody parsed it.
 
     `key` is the request's own id, so that a redelivery is one command. `words` is the text of a
-    command or mention; `action` and `value` belong to a click, `message_ts` to its message.
+    command or mention; `action` and `value` belong to a click, `message_ts` to its message. A form
+    is answered as a click, with what was written in `words`.
     """
 
     key: str
-    kind: Literal["command", "mention", "click"]
+    kind: Literal["command", "mention", "click", "form"]
     user: str
     channel: str
     team: str
@@ -340,12 +341,18 @@ class Invocation(Value):
     action: str | None = None
     value: str | None = None
     message_ts: str | None = None
+    by_app: bool = False
+    """Whether an app said it in the person's name."""
 
 
 class Reply(Value):
-    """What the receiver answers at once; None: nothing (the work's own messages follow)."""
+    """What the receiver answers at once; None: nothing (the work's own messages follow).
+
+    `amiss` is what is wrong with a form that was sent: it stays open, and shows it at the field.
+    """
 
     text: str | None = None
+    amiss: str | None = None
 
 
 class Webhook(Value):
@@ -370,6 +377,9 @@ class Intake(Protocol):
 
     async def accept(self, invocation: Invocation) -> Reply:
         """Store it, wake the worker, return. Never raises for what is outside."""
+
+    def form(self, invocation: Invocation) -> dict[str, Any] | None:
+        """Give the form that a click asks for, as Slack takes it; None: it asks for none."""
 
     async def hint(self, webhook: Webhook) -> bool:
         """Note a webhook and wake the releases that it may concern."""

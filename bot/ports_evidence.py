@@ -12,6 +12,7 @@ from bot.domain.abstracts import Abstract, FindingRow
 from bot.domain.alerts import Alerts
 from bot.domain.claims import Claims
 from bot.domain.evidence import Kind
+from bot.domain.packages import PackageChange
 from bot.domain.submitted import Sender, Submitted
 from bot.domain.value import Value
 
@@ -80,6 +81,11 @@ class EvidenceIntake(Protocol):
 
 class Watching(Protocol):
     """What the code's home watches by itself: a part of `ports.SourceHost`."""
+
+    async def packages(
+        self, repository: str, base: str, head: str
+    ) -> tuple[PackageChange, ...] | None:
+        """Compare the packages that two commits depend on; None where that can't be read."""
 
     async def secret_alerts(self, repository: str, path: str | None) -> Alerts:
         """Read the open alerts of secret scanning; those of other paths are only counted."""

@@ -3,8 +3,10 @@
 from typing import get_args
 
 from bot.domain.applying import shows_logs
+from bot.domain.checklists import numbers
 from bot.domain.reasons import Reason
 from bot.domain.requests import (
+    ChecklistRequest,
     DecisionRequest,
     DetailsRequest,
     EnvironmentRequest,
@@ -12,17 +14,18 @@ from bot.domain.requests import (
 )
 from bot.engine.inbox import Answer
 from bot.errors import UserError
-from bot.views import answers
+from bot.views import answers, approval_refusals
 from commands._context import Context
 from commands._grammar import is_release_id
 
 _KINDS = get_args(DecisionRequest.model_fields["kind"].annotation)
-Clicked = DecisionRequest | DetailsRequest | EnvironmentRequest | HaltRequest
+Clicked = ChecklistRequest | DecisionRequest | DetailsRequest | EnvironmentRequest | HaltRequest
 
 
-def parse_click(action: str, value: str) -> Clicked:
+def parse_click(action: str, value: str, comment: str | None = None) -> Clicked:
     """Read a click. The value is the release's id, for approve and reject with the digest.
 
+    `comment`: what was written in a form.
     For a button about an environment it is the environment's name; `all` means each one.
     """
     if action.startswith("env:"):
@@ -33,6 +36,12 @@ def parse_click(action: str, value: str) -> Clicked:
     release_id, _, digest = value.partition(":")
     if not is_release_id(release_id):
         raise UserError("That button names no release.", Reason.NOT_UNDERSTOOD)
+    if kind == "checklist":
+        return _checklist(release_id, digest)
+    if kind == "details" and digest:
+        # A form was asked for, and Slack did not open it.
+        named, _, verb = digest.partition(":")
+        raise approval_refusals.no_form(verb, release_id, named)
     if kind == "details":
         return DetailsRequest(release_id=release_id)
     if kind not in _KINDS:
@@ -40,7 +49,17 @@ def parse_click(action: str, value: str) -> Clicked:
     if kind in ("approve", "reject") and not digest:
         raise UserError("That button names no plan. Use the card.", Reason.DIGEST_OLD)
     return DecisionRequest.model_validate(
-        {"kind": kind, "release_id": release_id, "digest": digest or None}
+        {"kind": kind, "release_id": release_id, "digest": digest or None, "comment": comment}
+    )
+
+
+def _checklist(release_id: str, rest: str) -> ChecklistRequest:
+    """Read `DIGEST:SHOWN:CHOSEN`, as the card's block and the receiver make it."""
+    digest, shown, chosen = [*rest.split(":"), "", ""][:3]
+    if not digest:
+        raise UserError("That box names no plan. Use the card.", Reason.DIGEST_OLD)
+    return ChecklistRequest(
+        release_id=release_id, digest=digest, shown=numbers(shown), chosen=numbers(chosen)
     )
 
 
@@ -65,10 +84,14 @@ async def handle_click(request: Clicked, ctx: Context) -> Answer:
         logs = shows_logs(ctx.catalog, seen[0].service, seen[0].environment)
         shown = answers.details(*seen, ctx.now, logs=logs)
         return ctx.decisions.saw_plan(shown, request.release_id, digest=seen[0].digest)
+    if isinstance(request, ChecklistRequest):
+        return await ctx.decisions.tick(
+            request.release_id, request.digest, request.shown, request.chosen
+        )
     if request.kind == "approve":
-        return await ctx.decisions.approve(request.release_id, request.digest, None)
+        return await ctx.decisions.approve(request.release_id, request.digest, request.comment)
     if request.kind == "reject":
-        return await ctx.decisions.reject(request.release_id, request.digest, None)
+        return await ctx.decisions.reject(request.release_id, request.digest, request.comment)
     stops = {
         "cancel": ctx.stops.cancel,
         "retry": ctx.stops.retry,

@@ -10,6 +10,7 @@ from bot.domain.requests import Asker
 from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
 from bot.engine.halting import Halting
+from bot.engine.lending import Lending
 from bot.engine.locking import Locking
 from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
@@ -26,6 +27,7 @@ class Context:
     asker: Asker
     catalog: Catalog
     decisions: Decisions
+    lending: Lending
     stops: Stops
     locking: Locking
     halting: Halting

@@ -15,6 +15,7 @@ from bot.engine.decisions import Decisions
 from bot.engine.environments import Environments
 from bot.engine.halting import Halting
 from bot.engine.inbox import Answer
+from bot.engine.lending import Lending
 from bot.engine.locking import Locking
 from bot.engine.pod_logs import PodLines
 from bot.engine.queries import Queries
@@ -55,8 +56,10 @@ class Router:
         """Answer one invocation. Raises UserError for what can't be understood or done."""
         self._right_channel(invocation)
         ctx = await self._context(invocation, at)
-        if invocation.kind == "click":
-            request = parse_click(invocation.action or "", invocation.value or "")
+        if invocation.kind in ("click", "form"):
+            request = parse_click(
+                invocation.action or "", invocation.value or "", invocation.words or None
+            )
             return await handle_click(request, ctx)
         words = take_apart(invocation.words)
         if invocation.command != DEFAULT:
@@ -72,12 +75,14 @@ class Router:
             channel=invocation.channel,
             thread=invocation.thread,
             via=invocation.kind,
+            by_app=invocation.by_app,
         )
         queries = Queries(self._world)
         return Context(
             asker=asker,
             catalog=self._catalog(),
             decisions=Decisions(self._world, asker, invocation.key, at),
+            lending=Lending(self._world, asker, invocation.key, at),
             stops=Stops(self._world, asker, invocation.key, at),
             locking=Locking(self._world, asker, invocation.key, at),
             halting=Halting(self._world, asker, invocation.key, at),
@@ -95,7 +100,7 @@ class Router:
 
     async def _here(self, invocation: Invocation, queries: Queries) -> str | None:
         """Find whose thread it was said in; a click names its release itself."""
-        if invocation.kind == "click":
+        if invocation.kind in ("click", "form"):
             return None
         return await queries.release_of_thread(invocation.channel, invocation.thread)
 

@@ -3,23 +3,19 @@
 from bot.domain.requests import DecisionRequest
 from bot.engine.inbox import Answer
 from bot.views import answers
-from commands._context import Context, this_release
-from commands._grammar import Words, release_id
+from commands._answer import read_answer
+from commands._context import Context
+from commands._grammar import Words
 
 VERB = "approve"
-USAGE = 'approve RELEASE [DIGEST] [--comment "…"]'
+USAGE = "approve RELEASE [DIGEST] [COMMENT]"
 HELP = "says yes to a plan; without the digest it shows the plan and the button"
 
 
 def parse(words: Words, ctx: Context) -> DecisionRequest:
     """Read the release and the digest."""
-    options = words.take("comment")
-    plain = words.need(0, 2, USAGE)
-    named = release_id(this_release(plain, ctx.here, USAGE))
-    digest = plain[1].lower() if len(plain) > 1 else None
-    return DecisionRequest(
-        kind="approve", release_id=named, digest=digest, comment=options.get("comment")
-    )
+    named, digest, comment = read_answer(words, ctx, USAGE)
+    return DecisionRequest(kind="approve", release_id=named, digest=digest, comment=comment)
 
 
 async def handle(request: DecisionRequest, ctx: Context) -> Answer:

@@ -3,7 +3,14 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.store import evidence_tables, record_tables, review_tables, stop_tables, tables
+from bot.store import (
+    approving_tables,
+    evidence_tables,
+    record_tables,
+    review_tables,
+    stop_tables,
+    tables,
+)
 from migrations import guard
 
 metadata = SQLModel.metadata
@@ -13,6 +20,7 @@ loaded = (
     stop_tables.StopRow,
     evidence_tables.EvidenceRow,
     review_tables.ReviewRow,
+    approving_tables.DelegationRow,
 )
 assert all(row.metadata is metadata for row in loaded)  # noqa: S101 - the tables are loaded
 connection = context.config.attributes["connection"]

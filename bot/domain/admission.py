@@ -33,7 +33,7 @@ class Admission(Value):
 
 def yes_votes(approvals: Iterable[Approval], digest: str) -> tuple[Approval, ...]:
     """Pick the approvals that count for that plan."""
-    return tuple(a for a in approvals if a.yes and a.digest == digest)
+    return tuple(a for a in approvals if a.counts and a.digest == digest)
 
 
 def admit(gates: Iterable[GateResult], now: datetime, *, approved: bool) -> Admission:

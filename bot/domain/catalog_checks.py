@@ -10,6 +10,7 @@ from bot.domain.applying import effective, layers
 from bot.domain.catalog import SPECIAL_RIGHTS, Catalog
 from bot.domain.emergency import wrong_gates
 from bot.domain.environments import wrong_names
+from bot.domain.policies import Approvals
 from bot.domain.rules import runs_in
 from bot.domain.smoke import filled_url, host_of, is_allowed
 from bot.domain.stop_checks import wrong_times
@@ -71,14 +72,27 @@ def _check_roles(catalog: Catalog, name: str) -> Iterable[Problem]:
     said = env.rights.model_fields_set
     lists = {("rights", right): roles for right, roles in env.rights if right in said}
     lists["approvals", "from"] = env.approvals.roles
+    yield from _check_needs(catalog, env.approvals, ("environments", name, "approvals"))
     for path, roles in lists.items():
         for role in roles:
             if role not in catalog.roles and role not in SPECIAL_RIGHTS:
                 message = f"there is no role {role}"
                 yield Problem(path=("environments", name, *path), message=message)
-    if env.approvals.count and not (env.approvals.roles or env.rights.approve):
+    if env.approvals.total and not (env.approvals.named or env.rights.approve):
         message = "nobody could approve: name roles in approvals.from or rights.approve"
         yield Problem(path=("environments", name, "approvals"), message=message)
+
+
+def _check_needs(
+    catalog: Catalog, approvals: Approvals, path: tuple[str, ...]
+) -> Iterable[Problem]:
+    """A place is filled by somebody's role: who asks, and everybody, have none that would count."""
+    for role in approvals.needs:
+        if role in catalog.roles or role == "owners":
+            continue
+        special = f"{role} can't be needed: name a role, or owners"
+        message = special if role in SPECIAL_RIGHTS else f"there is no role {role}"
+        yield Problem(path=(*path, "needs", role), message=message)
 
 
 def _check_order(catalog: Catalog) -> Iterable[Problem]:
@@ -131,8 +145,9 @@ def _check_policies(catalog: Catalog) -> Iterable[Problem]:
         if policy not in catalog.policies:
             yield Problem(path=path, message=f"there is no policy {policy}")
     for name, entry in catalog.policies.items():
-        roles = entry.approvals.roles if entry.approvals else ()
-        for role in roles:
+        asked = entry.approvals or Approvals()
+        yield from _check_needs(catalog, asked, ("policies", name, "approvals"))
+        for role in asked.roles:
             if role not in catalog.roles and role not in SPECIAL_RIGHTS:
                 where = ("policies", name, "approvals", "from")
                 yield Problem(path=where, message=f"there is no role {role}")

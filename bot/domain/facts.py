@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 from bot.domain.alerts import Alerts
 from bot.domain.catalog import Slot
 from bot.domain.held_back import BadRange, Seen
+from bot.domain.packages import PackageChange
 from bot.domain.sources import Pulled
 from bot.domain.stops import StopFacts
 from bot.domain.submitted import Submitted
@@ -48,6 +49,13 @@ class TagFact(Value):
     newest: tuple[str, ...] = ()
 
 
+class PullRequest(Value):
+    """A pull request whose merge is among the commits, as its commit's message tells."""
+
+    number: int
+    title: str
+
+
 class Diff(Value):
     """What lies between the live commit and the new one. Authors are GitHub logins."""
 
@@ -56,6 +64,11 @@ class Diff(Value):
     url: str
     behind: int = 0
     """Commits of the live version that the new one lacks; more than 0: not a step forward."""
+    unlisted: int = 0
+    """Commits that GitHub counts and does not list: whose they are is not known."""
+    unlinked: int = 0
+    """Commits whose author's address belongs to no GitHub account; `authors` has a name then."""
+    pulls: tuple[PullRequest, ...] = ()
 
 
 class CheckRun(Value):
@@ -241,6 +254,8 @@ class Facts(Value):
     """Locks, freezes and halts that may concern it, and what its calendars say."""
     rates: Mapping[str, Rate] = {}
     """The service's traffic lately, by indicator; what can't be told is left out."""
+    packages: tuple[PackageChange, ...] = ()
+    """Packages that change since the live commit, as far as that can be read."""
     evidence: Known[tuple[Submitted, ...]] | Unknown | None = None
     """Reports on exactly this commit, those that stand (`domain.superseding`). None: not asked."""
     alerts: Mapping[Pulled, Known[Alerts] | Unknown] = {}

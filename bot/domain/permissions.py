@@ -14,6 +14,7 @@ from bot.domain.value import Value
 Right = Literal[
     "release",
     "approve",
+    "checklist",
     "cancel",
     "rollback",
     "lock",
@@ -34,6 +35,8 @@ VERBS: Mapping[str, Right] = {
     "approve": "approve",
     "reject": "approve",
     "adopt": "approve",
+    "delegate": "approve",
+    "checklist": "checklist",
     "cancel": "cancel",
     "retry": "release",
     "pause": "release",
@@ -54,7 +57,8 @@ VERBS: Mapping[str, Right] = {
     "reviewed": "review",
 }
 """Verbs and buttons of a release, with the right that each asks for (DESIGN §6). A cancel after
-traffic moved is a rollback, and asks for that right. `emergency` is `release --emergency`."""
+traffic moved is a rollback, and asks for that right. `emergency` is `release --emergency`. Who may
+release or approve ticks boxes (`checklist`)."""
 
 
 class Permission(Value):
@@ -77,7 +81,10 @@ def roles_for(catalog: Catalog, right: Right, environment: str, service: str | N
             approvals = (
                 effective(catalog, service, environment).approvals if service else env.approvals
             )
-            return list(dict.fromkeys((*env.rights.approve, *approvals.roles)))
+            return list(dict.fromkeys((*env.rights.approve, *approvals.named)))
+        case "checklist":
+            approve = roles_for(catalog, "approve", environment, service)
+            return list(dict.fromkeys((*env.rights.release, *approve)))
         case "emergency" | "review":
             allowed = emergency_of(catalog, service, environment)
             if allowed is None:

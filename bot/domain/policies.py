@@ -6,9 +6,9 @@ catalogue; what comes out for one service in one environment is `applying.effect
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bot.domain.durations import Duration
 from bot.domain.entry import Entry
@@ -21,13 +21,45 @@ from bot.domain.stops import Window
 StrategyKind = Literal["blue-green", "canary", "rolling", "workflow"]
 
 
+RoleCount = Annotated[int, Field(ge=1, le=20)]
+ChecklistItem = Annotated[str, Field(min_length=1, max_length=75, pattern=r"^[^\n]+$")]
+"""Slack takes 75 characters beside a box, and ten boxes."""
+
+
 class Approvals(Entry):
-    """How many people must say yes, from which roles, and for how long their time lasts."""
+    """How many people must say yes, from which roles, and for how long their time lasts.
+
+    `needs`: so many of each role, each of them another person; `count` is the least in all.
+    `not_an_author`: nobody approves what their own commits are in. `people_only`: what asks must be
+    a person, no app. `checklist`: what must be ticked before Approve counts. `warn_above`: commits
+    above which the card warns.
+    """
 
     count: int = Field(default=1, ge=0, le=20)
     roles: tuple[str, ...] = Field(default=(), alias="from")
+    needs: Annotated[Mapping[str, RoleCount], Field(max_length=10)] = {}
     not_the_requester: bool = True
+    not_an_author: bool = False
+    people_only: bool = False
+    checklist: Annotated[tuple[ChecklistItem, ...], Field(max_length=10)] = ()
+    warn_above: int = Field(default=50, ge=0)
     expires: Duration = timedelta(hours=8)
+
+    @model_validator(mode="after")
+    def _items_differ(self) -> Self:
+        if len(set(self.checklist)) < len(self.checklist):
+            raise ValueError("the checklist has the same item twice")
+        return self
+
+    @property
+    def total(self) -> int:
+        """How many people must say yes in all."""
+        return max(self.count, sum(self.needs.values()))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Each role that is named here, once."""
+        return tuple(dict.fromkeys((*self.roles, *self.needs)))
 
 
 class ScanThresholds(Entry):

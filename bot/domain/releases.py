@@ -6,16 +6,19 @@ from typing import Any, Literal
 
 from bot.domain.analysis import Analysis, Move
 from bot.domain.checks import Checked
+from bot.domain.evidence import Kind
 from bot.domain.facts import Diff
 from bot.domain.foresight import Sight
 from bot.domain.gates.result import GateResult
 from bot.domain.held_back import BadRange
 from bot.domain.lifecycle import ENDINGS, UNDER_WAY, State
+from bot.domain.packages import PackageChange
 from bot.domain.plans import Plan, PlanStep, plan_digest
 from bot.domain.reasons import Reason
 from bot.domain.requests import Asker, ReleaseRequest
 from bot.domain.returning import Former
 from bot.domain.rules import Rules
+from bot.domain.severities import Severity
 from bot.domain.strategies import undo_steps
 from bot.domain.value import Value
 
@@ -30,6 +33,43 @@ class Approval(Value):
     at: datetime
     roles: tuple[str, ...] = ()
     comment: str | None = None
+    for_user: str | None = None
+    """Whose right it was, where it was lent (Slack id)."""
+    reused_from: str | None = None
+    """The release for which it was given, where it is used again."""
+    void: str | None = None
+    """Why it does not count any more."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a yes that counts."""
+        return self.yes and self.void is None
+
+    @property
+    def holder(self) -> str:
+        """Whose right it was: one right counts once, whoever used it."""
+        return self.for_user or self.user
+
+
+class Again(Value):
+    """An earlier approval of the same version: whether it covers this release, or what differs."""
+
+    release_id: str
+    differs: tuple[str, ...] = ()
+
+    @property
+    def covers(self) -> bool:
+        """Whether it is used again."""
+        return not self.differs
+
+
+class EvidenceChange(Value):
+    """What the reports of one kind and tool say that those of the live version did not."""
+
+    kind: Kind
+    tool: str
+    new: Mapping[Severity, int] = {}
+    gone: int = 0
 
 
 class SlotBefore(Value):
@@ -129,6 +169,16 @@ class Release(Value):
     """For a route: the JSON Patch that would undo this by hand."""
     sights: tuple[Sight, ...] = ()
     """What the bakes can see, told before they begin."""
+    again: Again | None = None
+    """The earlier approval of the same version, where there is one."""
+    seen: str | None = None
+    """Digest of what was known of the commit: reports, checks, scan. None: not all of it is."""
+    news: tuple[EvidenceChange, ...] = ()
+    """What the evidence says that the live version's did not."""
+    packages: tuple[PackageChange, ...] = ()
+    """Packages that change since the live commit, as far as that can be read."""
+    reminded: datetime | None = None
+    """The moment whose reminder was given last."""
     expected_seconds: int | None = None
     """How long it should take, from the service's own history or the plan."""
 

@@ -15,8 +15,10 @@ class Asker(Value):
     channel: str
     thread: str | None = None
     """Time stamp of the thread's root message, where the words came from a thread."""
-    via: Literal["command", "mention", "click"] | None = None
+    via: Literal["command", "mention", "click", "form"] | None = None
     """How it was said; None: an older version of the bot took it."""
+    by_app: bool = False
+    """Whether an app said it in the person's name."""
 
 
 class ReleaseRequest(Value):
@@ -81,6 +83,25 @@ class RollbackRequest(Value):
     service: str
     environment: str
     version: str | None = None
+
+
+class DelegateRequest(Value):
+    """Lend the right to approve, take it back, or list what is lent. `to` is a Slack id."""
+
+    kind: Literal["lend", "end", "list"]
+    to: str = ""
+    environment: str = ""
+    until: datetime | None = None
+    reason: str | None = None
+
+
+class ChecklistRequest(Value):
+    """A click on a checklist: which places the card showed as ticked, which are after the click."""
+
+    release_id: str
+    digest: str
+    shown: frozenset[int]
+    chosen: frozenset[int]
 
 
 class LockRequest(Value):

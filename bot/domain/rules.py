@@ -84,6 +84,10 @@ class Rules(Value):
         for name, value in unused.items():
             if getattr(self, name) == value:
                 del data[name]
+        plain = Approvals()
+        for name in ("needs", "not_an_author", "people_only", "checklist", "warn_above"):
+            if getattr(self.approvals, name) == getattr(plain, name):
+                del data["approvals"][name]
         for name in ("hold_at", "idle"):
             if not getattr(self.strategy, name) and getattr(self.strategy, name) != 0:
                 del data["strategy"][name]
@@ -135,8 +139,10 @@ def rules_of(catalog: Catalog, request: ReleaseRequest) -> Rules:
     allowed = emergency_of(catalog, request.service, request.environment)
     if not request.emergency or allowed is None:
         return rules
-    approvals = rules.approvals.model_copy(update={"count": allowed.approvals})
-    usual = {"emergency": allowed, "usual_approvals": rules.approvals.count}
+    # Whoever of the approvers is awake will do: an emergency waits for no role.
+    fewer = {"count": allowed.approvals, "needs": {}, "roles": rules.approvals.named}
+    approvals = rules.approvals.model_copy(update=fewer)
+    usual = {"emergency": allowed, "usual_approvals": rules.approvals.total}
     return rules.model_copy(update={"approvals": approvals, **usual})
 
 

@@ -14,7 +14,6 @@ from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog, Environment
 from bot.domain.lifecycle import Event, State, advance
 from bot.domain.permissions import roles_for
-from bot.domain.plans import short_digest
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.requests import Asker
@@ -89,9 +88,12 @@ class Deciding:
             stale_will_do=stale_will_do,
         )
         if not have:
-            who = await who_could(self._world, roles, service)
-            raise refusals.no_right(what, who, tuple(roles))
+            raise await self._no_right(what, roles, service)
         return have
+
+    async def _no_right(self, what: str, roles: Sequence[str], service: str) -> UserError:
+        who = await who_could(self._world, roles, service)
+        return refusals.no_right(what, who, tuple(roles))
 
     async def _may_release(self, release: Release, verb: str) -> None:
         rights = self._environment(release.environment).rights
@@ -103,27 +105,14 @@ class Deciding:
             requester=release.asker.user,
         )
 
-    async def _approver(self, release: Release, what: str) -> tuple[str, ...]:
-        roles = approvers(self._world.catalog(), release.service, release.environment)
-        return await self._must(roles, release.service, what)
-
     async def _waiting_for_approval(
         self, session: Session, release_id: str, digest: str | None
     ) -> Release:
         fresh = await self._locked(session, release_id)
         if fresh.state is not State.AWAITING_APPROVAL:
             raise refusals.too_late(fresh, "approve")
-        self._same_digest(fresh, digest)
+        refusals.check_digest(fresh, digest)
         return fresh
-
-    def _same_digest(self, release: Release, digest: str | None) -> None:
-        now_is = short_digest(release.digest or "")
-        if digest is not None and release.digest and not release.digest.startswith(digest):
-            raise UserError(
-                f"That was for plan {digest[:8]}; the plan is {now_is} now. "
-                "Look at the card and decide anew.",
-                Reason.DIGEST_OLD,
-            )
 
     async def _wish(self, session: Session, release_id: str, kind: str) -> Wish:
         wish = Wish(

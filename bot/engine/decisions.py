@@ -1,30 +1,28 @@
-"""What people ask for and say to plans: requests, approvals, rejections, adopted versions."""
+"""What people ask for: releases, and that a version be recorded. Answers are in `approving`."""
 
 from collections.abc import Mapping
 
 from structlog.contextvars import bind_contextvars
 
-from bot.domain.admission import yes_votes
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Slot
-from bot.domain.lifecycle import WAITING, Event, State, advance
+from bot.domain.lifecycle import State
 from bot.domain.reasons import Reason
-from bot.domain.releases import Approval, Release
+from bot.domain.releases import Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import rules_for, rules_of
 from bot.engine import emergencies
-from bot.engine.deciding import Change, Deciding, approvers, emergency_roles
-from bot.engine.people import who_could
+from bot.engine.approving import Approving
+from bot.engine.deciding import Change, approvers, emergency_roles
 from bot.errors import UserError
 from bot.ports import Message
-from bot.store import approvals, cards, ledger, releases
+from bot.store import cards, ledger, releases
 from bot.store.audit import Datum, written
 from bot.store.session import Session
-from bot.views import lines, refusals
 from bot.views.emergency_refusals import check_emergency
 
 
-class Decisions(Deciding):
+class Decisions(Approving):
     """Asking for a release, and saying yes or no to its plan. Refusals are UserErrors."""
 
     async def request(self, request: ReleaseRequest) -> Change:
@@ -37,6 +35,8 @@ class Decisions(Deciding):
             await self._must(emergency_roles(rules), request.service, f"{what} in an emergency")
         else:
             await self._must(env.rights.release, request.service, what)
+        if rules.approvals.people_only:
+            await self._refuse_automation("ask for a release")
 
         async def store(session: Session) -> Message | None:
             if await releases.by_request(session, self._key):
@@ -67,75 +67,6 @@ class Decisions(Deciding):
             )
             if request.emergency:
                 await emergencies.asked(session, release)
-            return None
-
-        return store
-
-    async def approve(self, release_id: str, digest: str | None, comment: str | None) -> Change:
-        """Say yes to one plan."""
-        release = await self._release(release_id)
-        roles = await self._approver(release, f"approve {release.id}")
-        own = release.asker.user == self._asker.user
-        if own and release.rules.approvals.not_the_requester:
-            could = approvers(self._world.catalog(), release.service, release.environment)
-            others = await who_could(self._world, could, release.service)
-            raise refusals.own_request([u for u in others if u != self._asker.user])
-
-        async def store(session: Session) -> Message | None:
-            fresh = await self._waiting_for_approval(session, release_id, digest)
-            now = self._now
-            vote = Approval(
-                release_id=release_id,
-                digest=fresh.digest or "",
-                user=self._asker.user,
-                yes=True,
-                at=now,
-                roles=roles,
-                comment=comment,
-            )
-            if not await approvals.insert(session, vote):
-                raise UserError("You approved this plan already.", Reason.ALREADY_SAID)
-            have = len(yes_votes(await approvals.of(session, release_id), fresh.digest or ""))
-            need = fresh.rules.approvals.count
-            await self._note(
-                session,
-                AuditTag.RELEASE_APPROVED,
-                release_id,
-                digest=fresh.digest,
-                roles=" ".join(roles),
-                have=have,
-                need=need,
-                comment=written(comment),
-            )
-            after = fresh
-            if have >= need:
-                after = fresh.model_copy(update={"state": advance(fresh.state, Event.APPROVED)})
-            said = [lines.approved(self._asker.user, fresh.digest or "", have, need)]
-            due = now if have >= need else fresh.expires_at
-            await self._advance(session, fresh, after, due, said)
-            return None
-
-        return store
-
-    async def reject(self, release_id: str, digest: str | None, comment: str | None) -> Change:
-        """Say no; the release ends."""
-        release = await self._release(release_id)
-        await self._approver(release, f"reject {release.id}")
-
-        async def store(session: Session) -> Message | None:
-            fresh = await self._locked(session, release_id)
-            self._same_digest(fresh, digest)
-            if fresh.state not in WAITING:
-                raise refusals.too_late(fresh, "reject")
-            await self._note(
-                session,
-                AuditTag.RELEASE_REJECTED,
-                release_id,
-                digest=fresh.digest,
-                why=written(comment),
-            )
-            said = [lines.rejected(self._asker.user)]
-            await self._end(session, fresh, Event.REJECTED, Reason.REJECTED_BY_PERSON, said)
             return None
 
         return store

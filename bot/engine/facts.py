@@ -26,6 +26,7 @@ from bot.domain.facts import (
 )
 from bot.domain.held_back import BadRange, Seen
 from bot.domain.live import live_commit, live_version
+from bot.domain.packages import PackageChange
 from bot.domain.policies import StrategyKind
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
@@ -67,8 +68,9 @@ async def gather(
     )
     running = _live_version(cluster, rules.target, stored.seen, by=rules.kind_for(request))
     commit = await _commit_of(world, rules, running, stored.seen)
-    (diff, checks, scan), seen, proof, alerts = await asyncio.gather(
+    (diff, checks, scan), packages, seen, proof, alerts = await asyncio.gather(
         _of_commit(world, rules, tag, commit),
+        _packages(world, rules, tag, commit),
         _bad_commits(world, request, rules, tag, bad),
         _evidence(world, request.service, rules, tag, commit),
         alerts_of(world, rules.repository, rules.path, _pulled(world, request.service)),
@@ -92,6 +94,7 @@ async def gather(
         under_way=stored.own,
         stops=stored.stops,
         rates=traffic,
+        packages=packages,
         evidence=proof,
         alerts=alerts,
         attested=await attested(world, rules.repository, proof),
@@ -227,6 +230,19 @@ async def _of_commit(
         asked("GitHub", source.checks(repository, commit), limit),
         asked("GitHub", source.scan(repository, commit, rules.path), limit),
     )
+
+
+async def _packages(
+    world: World, rules: Rules, tag: Known[TagFact] | Unknown, live: str | None
+) -> tuple[PackageChange, ...]:
+    """Read which packages change, for those who are to approve; where it can't be read, none."""
+    if not rules.approvals.total or live is None:
+        return ()
+    if isinstance(tag, Unknown) or tag.value.tag is None:
+        return ()
+    reading = world.source.packages(rules.repository, live, tag.value.tag.commit)
+    answer = await asked("GitHub", reading, world.limits.source)
+    return (answer.value or ()) if isinstance(answer, Known) else ()
 
 
 async def _bad_commits(

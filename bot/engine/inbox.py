@@ -7,11 +7,13 @@ the row is marked done in the transaction of the change that it caused, together
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from structlog.contextvars import bind_contextvars
 
 from bot.domain.audit import AuditTag
+from bot.domain.lifecycle import WAITING
 from bot.engine import hints
 from bot.engine.deciding import Change
 from bot.engine.effects import HeadStart
@@ -19,10 +21,10 @@ from bot.engine.faults import fault_id
 from bot.engine.world import World
 from bot.errors import PermanentError, StaleLeaseError, StoreError, TemporaryError, UserError
 from bot.ports import Invocation, Message, Reply, Webhook
-from bot.store import audit, inbox, outbox
+from bot.store import audit, inbox, outbox, releases
 from bot.store.audit import written
 from bot.store.session import Session
-from bot.views import answers
+from bot.views import answers, forms, refusals
 
 log = structlog.get_logger()
 
@@ -54,15 +56,34 @@ class Inbox:
     async def accept(self, invocation: Invocation) -> Reply:
         """Store it and wake the worker. Never raises: an unknown outcome is said in words."""
         try:
+            if invocation.kind == "form":
+                await self._check_form(invocation)
             await self._take(invocation)
+        except UserError as refusal:
+            return Reply(amiss=refusal.sentence)
         except (TimeoutError, TemporaryError) as error:
             log.error("command_not_confirmed", key=invocation.key, error=str(error))
-            return Reply(text=answers.not_confirmed(invocation))
+            return _said(invocation, answers.not_confirmed(invocation))
         except Exception:
             error_id = fault_id()
             log.exception("command_not_stored", key=invocation.key, error_id=error_id)
-            return Reply(text=answers.bug(error_id).text)
+            return _said(invocation, answers.bug(error_id).text)
         return Reply()
+
+    def form(self, invocation: Invocation) -> dict[str, Any] | None:
+        """Give the form that a click asks for; None: it asks for none."""
+        return forms.asked_for(invocation)
+
+    async def _check_form(self, invocation: Invocation) -> None:
+        """Raise UserError where the plan is another by now: the form is still open, and says so."""
+        release_id, _, digest = (invocation.value or "").partition(":")
+        async with asyncio.timeout(INSERT_SECONDS), self._world.store.read() as session:
+            release = await releases.get(session, release_id)
+        if release is None:
+            raise refusals.no_such_release(release_id)
+        refusals.check_digest(release, digest)
+        if release.state not in WAITING:
+            raise refusals.too_late(release, (invocation.action or "").removeprefix("release:"))
 
     async def _take(self, invocation: Invocation) -> None:
         """Store it, and where this process works at all, begin at once: a click has no time."""
@@ -222,3 +243,8 @@ class Inbox:
         except TemporaryError as error:
             # Its lease runs out, and whoever is alive then takes it up.
             log.warning("command_left", error=str(error))
+
+
+def _said(invocation: Invocation, text: str) -> Reply:
+    """Answer at once: at the field of a form, else as a message."""
+    return Reply(amiss=text) if invocation.kind == "form" else Reply(text=text)

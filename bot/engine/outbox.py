@@ -13,6 +13,8 @@ from itertools import groupby
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from bot.domain.checklists import Tick
+from bot.domain.releases import Release
 from bot.engine import record
 from bot.engine.charts import Charts
 from bot.engine.duties import Duty
@@ -27,7 +29,8 @@ from bot.errors import (
     TemporaryError,
 )
 from bot.ports import Message
-from bot.store import approvals, cards, outbox, releases, reviews
+from bot.store import approvals, cards, outbox, releases, reviews, ticks
+from bot.store.session import Session
 from bot.store.tables import CardRow, OutboxRow
 from bot.views import card as card_view
 
@@ -226,10 +229,11 @@ class Outbox:
             votes = await approvals.of(session, card.release_id)
             newer = await releases.newer_started(session, release) if release else None
             review = await reviews.get(session, card.release_id)
+            boxes = await _ticks(session, release) if release else ()
         if release is None:
             return None
         now = self._world.clock.now()
-        drawn = card_view.draw(card_view.Card(release, now, votes, newer, review))
+        drawn = card_view.draw(card_view.Card(release, now, votes, boxes, newer, review))
         return drawn.model_copy(update={"key": f"card:{card.release_id}:{card.posting}"})
 
     async def _updated(self, card: CardRow, ts: str, message: Message) -> bool:
@@ -345,3 +349,9 @@ def _by_thread(rows: list[OutboxRow]) -> list[list[OutboxRow]]:
         size = len(members) if begun else LINES_IN_ONE
         groups += [members[i : i + size] for i in range(0, len(members), size)]
     return sorted(groups, key=lambda group: group[0].id or 0)
+
+
+async def _ticks(session: Session, release: Release) -> tuple[Tick, ...]:
+    if not release.rules.approvals.checklist:
+        return ()
+    return await ticks.of(session, release.id, release.digest or "")

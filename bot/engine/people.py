@@ -34,6 +34,7 @@ async def roles_of(
 ) -> tuple[str, ...]:
     """Say which of the wanted roles a person has. Empty: none of them.
 
+    Where the catalogue names the person in one, no user group is asked (`every_role_of` does).
     `stale_will_do` takes a copy of a user group of up to an hour (for a rollback). Raises
     UserError where a group can't be read and the answer hangs on it.
     """
@@ -46,7 +47,29 @@ async def roles_of(
         group = _group(catalog, role, service)
         if group and await _in_usergroups(world, user, group, stale_will_do=stale_will_do):
             have.append(role)
-    if have and user not in named_in(catalog) and await is_outsider(world, user):
+    return await _unless_outsider(world, user, have)
+
+
+async def every_role_of(
+    world: World, user: str, wanted: Iterable[str], *, service: str
+) -> tuple[str, ...]:
+    """Say which of the wanted roles a person has, each of them, in the order of `wanted`.
+
+    Raises UserError where a group can't be read.
+    """
+    catalog = world.catalog()
+    have = []
+    for role in wanted:
+        group = _group(catalog, role, service)
+        if _directly(catalog, role, user, service, None) or (
+            group and await _in_usergroups(world, user, group, stale_will_do=False)
+        ):
+            have.append(role)
+    return await _unless_outsider(world, user, have)
+
+
+async def _unless_outsider(world: World, user: str, have: list[str]) -> tuple[str, ...]:
+    if have and user not in named_in(world.catalog()) and await is_outsider(world, user):
         return ()
     return tuple(dict.fromkeys(have))
 

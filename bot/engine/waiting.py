@@ -7,10 +7,11 @@ from collections.abc import Collection
 from datetime import datetime
 
 from bot.domain.admission import ASK_AGAIN, Admission, admit, what_changed, yes_votes
+from bot.domain.approving import next_look, reminder_due, tally
 from bot.domain.audit import AuditTag
 from bot.domain.catalog import Catalog
 from bot.domain.emergency import override
-from bot.domain.facts import Facts, Known
+from bot.domain.facts import Diff, Facts, Known
 from bot.domain.foresight import foresee
 from bot.domain.gates import evaluate_all
 from bot.domain.gates.result import GateResult, failed
@@ -21,9 +22,10 @@ from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Progress, Release, SlotBefore
 from bot.domain.returning import return_gates, return_rules
+from bot.domain.reusing import news_of, seen_of
 from bot.domain.rules import Rules, bake_seconds, rules_of, runs_in
 from bot.domain.standing import recorded
-from bot.engine import emergencies, record
+from bot.engine import emergencies, record, votes
 from bot.engine.facts import gather, version_as_tagged
 from bot.engine.world import World
 from bot.store import approvals, audit, leases, releases
@@ -42,8 +44,10 @@ async def tick(world: World, lease: Lease, release: Release) -> None:
         await _run_out(world, lease, release, now)
     elif release.state is State.BLOCKED:
         await _look_again(world, lease, release, now)
+    elif (moment := reminder_due(release, now)) is not None:
+        await votes.remind(world, lease, release, moment)
     else:
-        await _sleep_until(world, lease, release, release.expires_at)
+        await _sleep_until(world, lease, release, next_look(release, now))
 
 
 async def _run_out(world: World, lease: Lease, release: Release, now: datetime) -> None:
@@ -113,10 +117,28 @@ async def _gather(world: World, lease: Lease, release: Release) -> None:
         gates = evaluate_all(release.request, facts, rules)
         gates = over_gates(release, rules, gates)
     plan = build_plan(release.request, rules, facts, release.former)
-    diff = facts.diff.value if isinstance(facts.diff, Known) else release.diff
-    weighed = tuple(bad.release for bad in facts.held_back)
-    release_now = release.model_copy(update={"diff": diff, "rules": rules, "weighed": weighed})
+    release_now = release.model_copy(
+        update={
+            "diff": _diff(release, plan, facts),
+            "rules": rules,
+            "weighed": tuple(bad.release for bad in facts.held_back),
+            "seen": seen_of(facts),
+            "news": news_of(facts),
+            "packages": facts.packages,
+        }
+    )
     await _settle_gates(world, lease, release_now, rules, (facts, plan), gates)
+
+
+def _diff(release: Release, plan: Plan | None, facts: Facts) -> Diff | None:
+    """Take the diff that was read; else the one before, if it is of the same two commits."""
+    if isinstance(facts.diff, Known):
+        return facts.diff.value
+    old = release.plan
+    if old is None or plan is None:
+        return release.diff if plan is None else None
+    same = (old.commit, old.previous_commit) == (plan.commit, plan.previous_commit)
+    return release.diff if same else None
 
 
 def over_gates(
@@ -161,13 +183,17 @@ async def _settle_gates(
 ) -> None:
     facts, plan = seen or (None, None)
     now = world.clock.now()
+    looked = await votes.look(world, release, rules.approvals)
     async with world.store.write() as session:
         await leases.hold(session, lease, None)
-        votes = await approvals.of(session, release.id)
-        after, said = await _with_plan(session, release, plan, votes, now)
-        need = rules.approvals.count
-        have = len(yes_votes(votes, after.digest or ""))
-        verdict = admit(gates, now, approved=have >= need and after.plan_text is not None)
+        given = await approvals.of(session, release.id)
+        after, said = await _with_plan(session, release, plan, given, now)
+        after, counted, told = await votes.settle(session, after, looked, gates, now)
+        said += told
+        complete = tally(counted, after.digest or "", rules.approvals).complete
+        if complete and counted and looked.unreadable is not None:
+            gates = (*gates, looked.unreadable)
+        verdict = admit(gates, now, approved=complete and after.plan_text is not None)
         usual = await releases.usual_seconds(session, release.service, release.environment)
         after = _decided(after, verdict, gates, facts).model_copy(
             update={
@@ -196,7 +222,7 @@ async def _with_plan(
     session: Session,
     release: Release,
     plan: Plan | None,
-    votes: tuple[Approval, ...],
+    given: tuple[Approval, ...],
     now: datetime,
 ) -> tuple[Release, list[str]]:
     """Take the new plan, unless its bytes are those that we have. A change voids approvals."""
@@ -204,10 +230,10 @@ async def _with_plan(
     if plan is None or plan == release.plan:
         return release, []
     old = release.plan
-    after = release.model_copy(update={"plan_text": plan.text()})
+    after = release.model_copy(update={"plan_text": plan.text(), "again": None})
     tag = AuditTag.PLAN_CHANGED if old else AuditTag.PLAN_MADE
     await audit.append(session, tag, release.id, now, digest=after.digest, plan=after.plan_text)
-    voided = old is not None and bool(yes_votes(votes, release.digest or ""))
+    voided = old is not None and bool(yes_votes(given, release.digest or ""))
     return after, [lines.plan_changed(what_changed(old, plan))] if voided and old else []
 
 
@@ -264,7 +290,8 @@ async def _store(  # noqa: PLR0913 - what was, what is and why, and what to say 
     *,
     catalog: Catalog,
 ) -> None:
-    due = _due(after, verdict, now)
+    due = next_look(after, now) if after.state is State.AWAITING_APPROVAL else None
+    due = due or _due(after, verdict, now)
     try:
         await record.advance(session, before, after, now, due_at=due, lines=said, catalog=catalog)
     except releases.UnderWayError:

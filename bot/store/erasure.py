@@ -11,6 +11,7 @@ from sqlalchemy import Table, delete, func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from bot.store.approving_tables import DELEGATIONS, TICKS
 from bot.store.record_tables import AUDIT, AUDIT_TEXTS, PEOPLE
 from bot.store.review_tables import REVIEWS
 from bot.store.tables import (
@@ -87,7 +88,9 @@ def _places(user: str) -> list[tuple[str, Table, Any]]:
         ("salt", PEOPLE, PEOPLE.c.user == user),
         ("text", AUDIT_TEXTS, _texts(user)),
         ("release", RELEASES, RELEASES.c.body.contains(user, autoescape=True)),
-        ("approval", APPROVALS, APPROVALS.c.user == user),
+        ("approval", APPROVALS, or_(APPROVALS.c.user == user, APPROVALS.c.for_user == user)),
+        ("lent right", DELEGATIONS, or_(DELEGATIONS.c.lender == user, DELEGATIONS.c.to == user)),
+        ("tick", TICKS, TICKS.c.user == user),
         ("decision", WISHES, WISHES.c.by == user),
         ("command", INBOX, INBOX.c.body.contains(user, autoescape=True)),
         ("message", OUTBOX, or_(OUTBOX.c.user == user, OUTBOX.c.body.contains(user))),
@@ -131,6 +134,12 @@ async def overwrite(session: AsyncSession, user: str, pseudonym: str, why: Scrub
     """
     said = {"user": pseudonym, "comment": None}
     await session.exec(update(APPROVALS).where(APPROVALS.c.user == user).values(said))
+    lent = update(APPROVALS).where(APPROVALS.c.for_user == user)
+    await session.exec(lent.values(for_user=pseudonym))
+    for column in (DELEGATIONS.c.lender, DELEGATIONS.c.to):
+        rows = update(DELEGATIONS).where(column == user)
+        await session.exec(rows.values({column: pseudonym, DELEGATIONS.c.reason: None}))
+    await session.exec(update(TICKS).where(TICKS.c.user == user).values(user=pseudonym))
     await session.exec(update(WISHES).where(WISHES.c.by == user).values(by=pseudonym))
     await session.exec(update(REVIEWS).where(_reviews(user)).values(comment=None))
     by = update(REVIEWS).where(REVIEWS.c.done_by == user)

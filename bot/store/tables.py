@@ -109,6 +109,11 @@ class ApprovalRow(SQLModel, table=True):
     at: datetime
     roles: str = ""
     comment: str | None = None
+    for_user: str | None = None
+    reused_from: str | None = None
+    used_by: str | None = None
+    """The release for which it was used again."""
+    void: str | None = None
 
 
 class IntentRow(SQLModel, table=True):

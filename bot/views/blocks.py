@@ -58,6 +58,21 @@ def button(
     return made
 
 
+def checkboxes(action: str, value: str, items: Sequence[str], ticked: Sequence[int]) -> Block:
+    """Make boxes to tick, in a row of their own. Slack sends back only what is ticked.
+
+    So `value` is in the row's id, which changes with it: Slack then draws the boxes anew.
+    """
+    options = [
+        {"text": {"type": "plain_text", "text": item}, "value": str(place)}
+        for place, item in enumerate(items)
+    ]
+    made: Block = {"type": "checkboxes", "action_id": action, "options": options}
+    if ticked:
+        made["initial_options"] = [options[place] for place in ticked]
+    return {"type": "actions", "block_id": f"{action}:{value}", "elements": [made]}
+
+
 def overflow(action: str, options: Sequence[tuple[str, str]]) -> Block:
     """Make the ⋯ menu from labels and values."""
     return {

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.admission import yes_votes
 from bot.domain.by_hand import undo_command
+from bot.domain.checklists import Tick
 from bot.domain.emergency import Review
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import ENDINGS, State
@@ -13,7 +13,14 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Approval, Release
 from bot.domain.versions import bare
 from bot.ports import Message
-from bot.views import blocks, emergency_lines, pause_lines, step_words, verdict_lines
+from bot.views import (
+    approval_card,
+    blocks,
+    emergency_lines,
+    pause_lines,
+    step_words,
+    verdict_lines,
+)
 from bot.views.blocks import Block
 from bot.views.gate_lines import gate_lines
 from bot.views.words import about, count, from_to, moment, person, safe, told, took
@@ -30,6 +37,7 @@ class Card:
     release: Release
     now: datetime
     votes: tuple[Approval, ...] = ()
+    ticks: tuple[Tick, ...] = ()
     newer: Release | None = None
     review: Review | None = None
     """Of an emergency."""
@@ -40,11 +48,13 @@ def draw(card: Card) -> Message:
     release = card.release
     head = headline(release)
     state = state_line(card)
+    asks = approval_card.parts(release, card.votes, card.ticks)
     review = emergency_lines.review_line(card.review, card.now) if card.review else None
-    said = (_progress(release), _gates(release), _then(release), way_back(card), review)
+    said = (_progress(release), _gates(release), *asks, _then(release), way_back(card), review)
     parts = [part for part in said if part]
     shown: list[Block] = [blocks.section(f"*{safe(head)}*\n{state}")]
     shown += [blocks.section(part) for part in parts]
+    shown += approval_card.boxes(release, card.ticks)
     buttons = _buttons(card)
     if buttons:
         shown.append(blocks.actions(buttons))
@@ -78,7 +88,7 @@ def _state_line(card: Card) -> str:
         case State.BLOCKED:
             return _blocked(release, asked, now)
         case State.AWAITING_APPROVAL:
-            return _awaiting(card, asked)
+            return approval_card.awaiting(release, card.votes, asked, now)
         case State.QUEUED:
             at_once = release.request.emergency and not release.rules.approvals.count
             return f"◷ {'About' if at_once else 'Approved, about'} to start. {asked}"
@@ -101,15 +111,6 @@ def _blocked(release: Release, asked: str, now: datetime) -> str:
         symbol = "✗" if refuses else "◷"
         return f"{symbol} Not yet: {gates} {verb}. {asked}{until}"
     return f"◷ Not yet: {told(release.detail or 'it waits')} {asked}{until}"
-
-
-def _awaiting(card: Card, asked: str) -> str:
-    release = card.release
-    rules = release.rules.approvals
-    have = len(yes_votes(card.votes, release.digest or ""))
-    roles = " or ".join(role.replace("-", " ").removesuffix("s") for role in rules.roles)
-    ends = f" Expires at {moment(release.expires_at, card.now)}." if release.expires_at else ""
-    return f"◷ Waiting for a {roles or 'person'} ({have} of {rules.count}). {asked}{ends}"
 
 
 def _running(release: Release) -> str:
@@ -256,7 +257,8 @@ def _buttons(card: Card) -> list[Block]:
             shown = _stuck_buttons(release)
         case _:
             shown = _ending_buttons(card)
-    details = blocks.overflow("release:details", [("Details", release.id)])
+    menu = [("Details", release.id), *approval_card.menu(release)]
+    details = blocks.overflow("release:details", menu)
     return [*shown, details]
 
 

@@ -14,17 +14,6 @@ from bot.domain.versions import bare
 from bot.views.words import count, moment, person, safe, told, took
 
 
-def approved(user: str, digest: str, have: int, need: int) -> str:
-    """Somebody said yes."""
-    rest = "" if have >= need else f" {have} of {need}."
-    return f"✓ {person(user)} approved plan {digest[:8]}.{rest}"
-
-
-def rejected(user: str) -> str:
-    """Somebody said no."""
-    return f"✗ {person(user)} rejected this. Nothing was changed."
-
-
 def cancelled(user: str) -> str:
     """Somebody withdrew it before anything began."""
     return f"✗ {person(user)} cancelled this. Nothing was changed."

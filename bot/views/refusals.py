@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.lifecycle import WAITING, State
+from bot.domain.plans import short_digest
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.versions import bare
@@ -54,6 +55,16 @@ def own_request(others: Sequence[str]) -> UserError:
     """Nobody approves what they asked for themselves."""
     who = f" Any of {people(list(others))} can." if others else " Nobody else has that role yet."
     return UserError(f"You can't approve this: you asked for it.{who}", Reason.OWN_REQUEST)
+
+
+def check_digest(release: Release, digest: str | None) -> None:
+    """Raise where somebody speaks of another plan than the present one."""
+    if digest is not None and release.digest and not release.digest.startswith(digest):
+        raise UserError(
+            f"That was for plan {digest[:8]}; the plan is {short_digest(release.digest)} now. "
+            "Look at the card and decide anew.",
+            Reason.DIGEST_OLD,
+        )
 
 
 def going_back(release: Release) -> UserError:

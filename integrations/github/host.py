@@ -10,6 +10,7 @@ from github.Requester import Requester
 
 from bot.domain.facts import CheckRun, Diff, Scan, Tag
 from bot.domain.hosting import OWN_CONTEXT, Budget
+from bot.domain.packages import PackageChange
 from bot.domain.runs import Run, TestCounts
 from bot.domain.versions import Version, VersionError
 from bot.errors import ConflictError, ForbiddenError, MissingError, PermanentError
@@ -17,14 +18,18 @@ from bot.ports import Checkup
 from integrations.calls import Told, untold
 from integrations.github import junit
 from integrations.github.alerts import Watched
+from integrations.github.comparing import comparison, packages
 from integrations.github.deployments import Deployments
 from integrations.github.doctor import examine
 from integrations.github.history import Histories
 from integrations.github.pool import Credentials, Json, Pool
 from integrations.github.references import References
 
-MOST_COMMITS = 250
-"""Commits of a comparison that are read for their authors; GitHub gives no more on one page."""
+MOST_COMMITS = 500
+"""Commits of a comparison that are read for their authors."""
+
+PAGE = 100
+"""Rows of a page; GitHub gives no more."""
 
 MOST_ROWS = 1000
 """Rows of checks, analyses or alerts that are read at the most."""
@@ -117,14 +122,24 @@ class GitHubHost(Deployments, Histories, References, Watched):
     async def diff(self, repository: str, base: str, head: str) -> Diff:
         """Compare two commits or tags."""
         path = f"/repos/{repository}/compare/{quote(base)}...{quote(head)}"
-        found = await self._pool.get(path, per_page=MOST_COMMITS)
-        authors = (_author(commit) for commit in found.get("commits") or ())
-        return Diff(
-            commits=int(found["total_commits"]),
-            authors=tuple(dict.fromkeys(a for a in authors if a)),
-            url=found["html_url"],
-            behind=int(found.get("behind_by") or 0),
-        )
+        found = await self._pool.get(path, per_page=PAGE)
+        commits, page = list(found.get("commits") or ()), 2
+        while len(commits) < min(int(found["total_commits"]), MOST_COMMITS):
+            more = (await self._pool.get(path, per_page=PAGE, page=page)).get("commits")
+            if not more:
+                break
+            commits, page = [*commits, *more], page + 1
+        return comparison(found | {"commits": commits})
+
+    async def packages(
+        self, repository: str, base: str, head: str
+    ) -> tuple[PackageChange, ...] | None:
+        """Compare the packages of two commits; None where the repository has no graph of them."""
+        path = f"/repos/{repository}/dependency-graph/compare/{quote(base)}...{quote(head)}"
+        try:
+            return packages(await self._pool.get(path))
+        except (ForbiddenError, MissingError):
+            return None
 
     async def checks(self, repository: str, commit: str) -> tuple[CheckRun, ...]:
         """List the newest check run of each name, and the commit's statuses alike."""
@@ -258,13 +273,6 @@ class GitHubHost(Deployments, Histories, References, Watched):
         return await examine(
             self._pool, self._credentials, repositories, view, passing, numbers or {}
         )
-
-
-def _author(commit: Json) -> str | None:
-    login = (commit.get("author") or {}).get("login")
-    name = ((commit.get("commit") or {}).get("author") or {}).get("name")
-    found: str | None = login or name
-    return found
 
 
 def _from_status(status: Json) -> CheckRun:

@@ -158,17 +158,37 @@ class Terminal:
             "action_id": button["action_id"],
             "value": button["value"],
         }
-        await self._send(session, "click", body)
+        reply = await self._send(session, "click", body)
+        form: dict[str, str] = reply.get("form") or {}
+        while form:
+            form = await self._fill(session, form)
+
+    async def _fill(self, session: aiohttp.ClientSession, form: dict[str, str]) -> dict[str, str]:
+        """Ask for each field and send the form; what is amiss is asked for again.
+
+        An empty line leaves it.
+        """
+        written = {}
+        for name, label in form.items():
+            written[name] = (await self._ask(f"{label}: ") or "").strip()
+        if not all(written.values()):
+            return {}
+        body = {"user": self._people[self._me], "written": written}
+        errors: dict[str, str] = (await self._send(session, "submit", body)).get("errors") or {}
+        for sentence in errors.values():
+            self.narrator.say("slack", sentence)
+        return {name: label for name, label in form.items() if name in errors}
 
     async def _sure(self, question: str) -> bool:
         answer = await self._ask(f"{question} [y/N] ")
         return (answer or "").strip().lower() in ("y", "yes")
 
-    async def _send(self, session: aiohttp.ClientSession, what: str, body: Any) -> None:
+    async def _send(self, session: aiohttp.ClientSession, what: str, body: Any) -> dict[str, Any]:
         async with session.post(f"{self._url}/_client/{what}", json=body) as answer:
-            reply = await answer.json()
+            reply: dict[str, Any] = await answer.json()
         if reply["status"] != 200:  # noqa: PLR2004 - HTTP
             self.narrator.say("slack", f"the app did not respond ({reply['status']})")
+        return reply
 
 
 async def _read_line(prompt: str) -> str | None:

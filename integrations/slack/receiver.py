@@ -4,16 +4,19 @@ A listener only makes an `Invocation` and hands it to the intake; the work comes
 With `process_before_response` Bolt answers when the listener returns, in well under 1 ms.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Literal
 
+import aiohttp
 import structlog
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.ports import Intake, Invocation
@@ -22,6 +25,9 @@ log = structlog.get_logger()
 
 LARGEST = 2**20
 """Bytes of a request body; Slack's own payloads stay far below."""
+
+OPEN_SECONDS = 2.0
+"""How long Slack may take to open a form: it waits 3 s for our answer meanwhile."""
 
 _STAMP = re.compile(r"\d{1,12}")
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
@@ -98,6 +104,7 @@ class SlackReceiver:
         app.action(re.compile(r".*"))(_nothing)
         app.event("app_mention")(self._mention)
         app.event(re.compile(r".*"))(_nothing)
+        app.view(re.compile(r"^release:"))(self._submitted)
         app.view(re.compile(r".*"))(_nothing)
         app.shortcut(re.compile(r".*"))(_nothing)
         app.options(re.compile(r".*"))(_nothing)
@@ -133,7 +140,6 @@ class SlackReceiver:
             return
         action = body["actions"][0]
         container, message = body.get("container") or {}, body.get("message") or {}
-        value = action.get("value") or (action.get("selected_option") or {}).get("value") or ""
         invocation = Invocation(
             key=body["trigger_id"],
             kind="click",
@@ -141,11 +147,51 @@ class SlackReceiver:
             channel=(body.get("channel") or {}).get("id") or container.get("channel_id") or "",
             team=team or "",
             action=action["action_id"],
-            value=value,
+            value=_value(action),
             message_ts=container.get("message_ts"),
             thread=message.get("thread_ts"),
         )
+        form = self._intake.form(invocation)
+        if form is not None and await self._opened(invocation.key, form):
+            await ack()
+            return
         await self._accept(ack, invocation)
+
+    async def _opened(self, trigger: str, form: dict[str, Any]) -> bool:
+        """Open a form at once: its trigger lives 3 s. False: Slack did not, or not in time."""
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await self._app.client.views_open(trigger_id=trigger, view=form)
+        except (SlackApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._warn(200, f"a form was not opened ({type(error).__name__})")
+            return False
+        return True
+
+    async def _submitted(self, ack: Ack, body: dict[str, Any]) -> None:
+        """Take what was written in a form. What is wrong with it is shown at its field."""
+        view, user = body["view"], body["user"]
+        team = (body.get("team") or {}).get("id") or user.get("team_id")
+        if self._foreign(team):
+            await ack()
+            return
+        value, _, channel = view["private_metadata"].rpartition(":")
+        (field, written), *_ = _written(view["state"]["values"])
+        invocation = Invocation(
+            # The same form sent twice is one answer.
+            key=view["id"],
+            kind="form",
+            user=user["id"],
+            channel=channel,
+            team=team or "",
+            action=view["callback_id"],
+            value=value,
+            words=written,
+        )
+        reply = await self._intake.accept(invocation)
+        if reply.amiss is None:
+            await ack()
+        else:
+            await ack(response_action="errors", errors={field: reply.amiss})
 
     async def _mention(self, ack: Ack, body: dict[str, Any]) -> None:
         event = body["event"]
@@ -160,6 +206,7 @@ class SlackReceiver:
             team=body.get("team_id") or "",
             words=_MENTION.sub("", event.get("text") or ""),
             thread=event.get("thread_ts") or event.get("ts"),
+            by_app=bool(event.get("bot_id")),
         )
         await self._accept(ack, invocation)
 
@@ -233,6 +280,24 @@ class SlackReceiver:
         if now - self._logged.get(why, -QUIET_SECONDS) >= QUIET_SECONDS:
             self._logged[why] = now
             log.warning("slack_request_refused", status=status, why=why)
+
+
+def _value(action: dict[str, Any]) -> str:
+    """Read what an element carries. Boxes carry nothing of their own: their row's id does."""
+    if action.get("type") == "checkboxes":
+        row = action["block_id"].removeprefix(f"{action['action_id']}:")
+        chosen = ".".join(option["value"] for option in action.get("selected_options") or ())
+        return f"{row}:{chosen}"
+    return action.get("value") or (action.get("selected_option") or {}).get("value") or ""
+
+
+def _written(values: dict[str, dict[str, dict[str, Any]]]) -> list[tuple[str, str]]:
+    """List a form's fields with what was written in each."""
+    return [
+        (block, element.get("value") or "")
+        for block, elements in values.items()
+        for element in elements.values()
+    ]
 
 
 async def _nothing(ack: Ack) -> None:

@@ -24,6 +24,7 @@ CONTEXT = Context(
     asker=Asker(user=ANA, channel=CHANNEL),
     catalog=CATALOG,
     decisions=NOBODY,
+    lending=NOBODY,
     stops=NOBODY,
     locking=NOBODY,
     halting=NOBODY,

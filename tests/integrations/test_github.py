@@ -245,3 +245,47 @@ async def test_the_doctor_looks_at_repositories_and_workflows(kit: Kit) -> None:
 @pytest.mark.parametrize("signature", ["", "sha256=", "sha1=abc", "sha256=é", "sha256=" + "0" * 64])
 def test_odd_signatures_are_wrong_and_nothing_worse(signature: str) -> None:
     assert not signed("secret", b"body", signature)
+
+
+async def test_a_long_comparison_is_read_page_by_page(kit: Kit) -> None:
+    first = kit.sim.add_commit(REPO)
+    for number in range(230):
+        last = kit.sim.add_commit(REPO, f"dev{number % 3}", f"Change {number} (#{number})")
+    diff = await kit.host.diff(REPO, first, last)
+    assert (diff.commits, diff.unlisted, len(diff.authors)) == (230, 0, 3)
+    assert len(diff.pulls) == 230
+
+
+async def test_a_comparison_beyond_what_is_read_says_so(kit: Kit) -> None:
+    first = kit.sim.add_commit(REPO)
+    for number in range(530):
+        last = kit.sim.add_commit(REPO, "ana", f"Change {number}")
+    diff = await kit.host.diff(REPO, first, last)
+    assert (diff.commits, diff.unlisted) == (530, 30)
+
+
+async def test_what_merges_say_of_pull_requests_and_authors(kit: Kit) -> None:
+    first = kit.sim.add_commit(REPO)
+    merge = "Merge pull request #7 from quantivista/fast\n\nFaster"
+    for message in (merge, "Safer (#8)\n\nBecause", "Safer (#8)", "(#9)", "Fix #10", ""):
+        last = kit.sim.add_commit(REPO, "dan", message)
+    kit.sim.repository(REPO).commits[last].linked = False
+    diff = await kit.host.diff(REPO, first, last)
+    assert [(one.number, one.title) for one in diff.pulls] == [(7, "Faster"), (8, "Safer")]
+    assert (diff.unlinked, diff.authors) == (1, ("dan",))
+
+
+async def test_packages_that_change_are_read_where_there_is_a_graph(kit: Kit) -> None:
+    first, last = kit.sim.add_commit(REPO), kit.sim.add_commit(REPO)
+    assert await kit.host.packages(REPO, first, last) is None
+    kit.sim.packages.seed(
+        REPO,
+        ("removed", "requests", "2.31", ()),
+        ("added", "requests", "2.32", ("GHSA-1",)),
+        ("added", "six", "1.16", ()),
+        ("removed", "six", "1.16", ()),
+    )
+    found = await kit.host.packages(REPO, first, last)
+    assert [(one.name, one.before, one.after, one.advisories) for one in found or ()] == [
+        ("requests", "2.31", "2.32", ("GHSA-1",))
+    ]

@@ -49,6 +49,17 @@ async def test_words_in_a_thread_and_refusals_come_the_same_way(socketed: Bot) -
     await bot.finish()
 
 
+async def test_a_form_opens_and_is_answered_the_same_way(socketed: Bot) -> None:
+    bot = socketed
+    await bot.says("/release payments v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    await bot.clicks("⋯ Approve with comment…", by=BEN)
+    assert await bot.world.slack.app.submit(BEN, {"comment": "ship it"}) == {}
+    await bot.until("succeeded", release)
+    assert "They say: ship it" in bot.thread(release)
+    await bot.finish()
+
+
 async def test_an_envelope_that_is_delivered_twice_is_one_command(socketed: Bot) -> None:
     sockets = socketed.world.slack.app.sockets
     sockets.drops = 1

@@ -64,5 +64,9 @@ def read(message: Message) -> str:
 def _button(element: dict[str, Any]) -> str:
     if element["type"] == "overflow":
         return f"[⋯ {' '.join(option['text']['text'] for option in element['options'])}]"
+    if element["type"] == "checkboxes":
+        ticked = element.get("initial_options", [])
+        marks = ("☑" if option in ticked else "☐" for option in element["options"])
+        return f"[{''.join(marks)} {element['action_id']}]"
     asks = "?" if "confirm" in element else ""
     return f"[{element['text']['text']}{asks} {element['action_id']}={element['value']}]"

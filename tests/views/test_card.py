@@ -54,8 +54,10 @@ payments 2.0.5 → 2.1.0 · production · rel-7k3f
 ✓ *scans* 0 critical, 0 high, 3 medium, 0 low
 ✓ *free* nothing else under way
 ✓ *cluster* blue is live with 3 of 3 pods
+12 commits by ana, dan since the live version.
+✓ Approved by <@U0BEN>.
 Then: deploy to green · health · smoke · 100 % · watch 30 s. About 12 min.
-[Approve release:approve=rel-7k3f:14dfe46b] [Reject release:reject=rel-7k3f:14dfe46b] [Cancel release:cancel=rel-7k3f] [⋯ Details]\
+[Approve release:approve=rel-7k3f:14dfe46b] [Reject release:reject=rel-7k3f:14dfe46b] [Cancel release:cancel=rel-7k3f] [⋯ Details Approve with comment… Reject with comment…]\
 """)
 
 

@@ -11,6 +11,7 @@ from integrations.simulated.github.answering import GitHubError, answering, page
 from integrations.simulated.github.branching import Branching
 from integrations.simulated.github.history import History
 from integrations.simulated.github.hooks import Hooks, Postman, suite_ended, tag_pushed
+from integrations.simulated.github.packages import Packages
 from integrations.simulated.github.rights import Rights
 from integrations.simulated.github.runs import Runner
 from integrations.simulated.github.shown import Shown
@@ -42,6 +43,7 @@ class SimulatedGitHub(SimulatedServer):
         self.rights = Rights(now, lambda: self.hooks, self._of)
         self.shown = Shown(now, self._of)
         self.branching = Branching(now, self._of)
+        self.packages = Packages(self._of)
         self.history = History(now, self._of, self.repository)
         self.watching = Watching(self._of, lambda: self.url)
         self._runs = Runner(now, sleep, lambda: self.url, self.post, self.shown)
@@ -215,6 +217,7 @@ class SimulatedGitHub(SimulatedServer):
             ("GET", "/rate_limit", self._rate),
             *self.shown.routes(),
             *self.branching.routes(),
+            *self.packages.routes(),
             *self.history.routes(),
             *self.watching.routes(),
             *self.rights.routes(),

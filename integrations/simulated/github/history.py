@@ -141,7 +141,7 @@ def _shown(commit: Commit) -> Object:
     author = {"name": commit.author, "date": stamp(commit.at)}
     return {
         "sha": commit.sha,
-        "author": {"login": commit.author},
+        "author": {"login": commit.author} if commit.linked else None,
         "commit": {"message": commit.message, "author": author},
         "parents": [{"sha": sha} for sha in commit.parents],
     }

@@ -13,7 +13,10 @@ Object = dict[str, Any]
 
 @dataclass
 class Commit:
-    """One commit. `author` is a GitHub login, `files` are the paths that it touches."""
+    """One commit. `author` is a GitHub login, `files` are the paths that it touches.
+
+    Not `linked`: the author is a name that belongs to no account.
+    """
 
     sha: str
     author: str
@@ -21,6 +24,7 @@ class Commit:
     at: datetime
     parents: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    linked: bool = True
 
 
 @dataclass

@@ -88,6 +88,7 @@ class SimulatedSlack(SimulatedServer):
             web.get("/_client/news", self._news),
             web.post("/_client/say", self._say),
             web.post("/_client/click", self._click),
+            web.post("/_client/submit", self._submit),
         ]
 
     async def _method(self, request: web.Request) -> web.Response:
@@ -208,6 +209,9 @@ class SimulatedSlack(SimulatedServer):
         channel.messages[ts] = message
         return {"files": [{"id": file.id, "title": file.title} for file in files]}
 
+    def _views_open(self, args: dict[str, Any]) -> dict[str, Any]:
+        return {"view": self.app.forms.open(args["trigger_id"], args["view"])}
+
     def _conversations_history(self, args: dict[str, Any]) -> dict[str, Any]:
         return self._listed(list(reversed(self.space.roots(args["channel"]))), args)
 
@@ -287,10 +291,18 @@ class SimulatedSlack(SimulatedServer):
 
     async def _click(self, request: web.Request) -> web.Response:
         args = await request.json()
+        # Who clicks elsewhere has left the form that was open before them.
+        self.app.forms.shown.pop(args["user"], None)
         reply = await self.app.click(
             args["user"], args["channel"], args["ts"], args["action_id"], args["value"]
         )
-        return web.json_response({"status": reply.status, "text": reply.text})
+        form = self.app.forms.asks(args["user"])
+        return web.json_response({"status": reply.status, "text": reply.text, "form": form})
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        args = await request.json()
+        errors = await self.app.submit(args["user"], args["written"])
+        return web.json_response({"status": 200, "errors": errors})
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:
@@ -299,7 +311,7 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
         body: dict[str, Any] = await request.json()
         return body
     args: dict[str, Any] = dict(request.query) | dict(await request.post())
-    for key in ("blocks", "metadata"):
+    for key in ("blocks", "metadata", "view"):
         if isinstance(args.get(key), str):
             args[key] = json.loads(args[key])
     return args

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from integrations.simulated.server import Now
+from integrations.simulated.slack.forms import Forms, values_of
 from integrations.simulated.slack.messages import Message
 from integrations.simulated.slack.sockets import Sockets
 from integrations.simulated.slack.workspace import Workspace, as_object
@@ -29,6 +30,7 @@ class AppReply:
     status: int
     text: str
     seconds: float
+    body: str = ""
 
 
 class AppSide:
@@ -41,6 +43,7 @@ class AppSide:
         self._serial = 0
         self._session: aiohttp.ClientSession | None = None
         self.sockets = Sockets()
+        self.forms = Forms()
         self.by_socket = False
         """Whether the app has Socket Mode switched on: then Slack asks no URL."""
         self.url = ""
@@ -82,7 +85,7 @@ class AppSide:
         """Press a button of a message."""
         found = self._space.channel(channel).messages.get(ts)
         message = found or next(m for m in self._space.ephemerals if m.ts == ts)
-        action = _action(message, action_id, value)
+        action = {"block_id": "b1"} | _action(message, action_id, value)
         payload = {
             "type": "block_actions",
             "user": {
@@ -98,20 +101,50 @@ class AppSide:
                 "channel_id": channel,
                 "is_ephemeral": message.user is not None,
             },
-            "trigger_id": self._id("trigger"),
+            "trigger_id": self.forms.trigger(user, self._id("trigger")),
             "team": {"id": self._space.team, "domain": "quantivista"},
             "channel": {"id": channel, "name": self._space.name_of(channel)},
             "message": as_object(message, with_metadata=False),
             "state": {"values": {}},
             "response_url": "http://127.0.0.1:9/response",
-            "actions": [action | {"action_ts": f"{time.time():.6f}", "block_id": "b1"}],
+            "actions": [action | {"action_ts": f"{time.time():.6f}"}],
         }
         if self.by_socket:
             return await self._by_socket("interactive", payload)
         return await self._form("interactive", {"payload": json.dumps(payload)})
 
+    async def submit(self, user: str, written: dict[str, str]) -> dict[str, str]:
+        """Send the form that is open before a person; what the app finds amiss, by field."""
+        view = self.forms.shown[user]
+        payload = {
+            "type": "view_submission",
+            "team": {"id": self._space.team, "domain": "quantivista"},
+            "user": {
+                "id": user,
+                "username": self._space.name_of(user),
+                "team_id": self._space.team,
+            },
+            "api_app_id": "A1",
+            "token": "deprecated",
+            "trigger_id": self._id("trigger"),
+            "view": view | {"state": {"values": values_of(view, written)}},
+            "response_urls": [],
+        }
+        if self.by_socket:
+            answer = await self.sockets.deliver("interactive", payload)
+        else:
+            reply = await self._form("interactive", {"payload": json.dumps(payload)})
+            answer = json.loads(reply.body) if reply.body else {} if reply.status else None
+        return self.forms.answered(user, answer)
+
     async def mention(
-        self, user: str, channel: str, text: str, thread: str | None = None
+        self,
+        user: str,
+        channel: str,
+        text: str,
+        thread: str | None = None,
+        *,
+        by_app: str | None = None,
     ) -> AppReply:
         """Say something to the bot, in a thread or not; the message appears in the channel."""
         ts = self._space.next_ts(self._now())
@@ -135,6 +168,8 @@ class AppSide:
         }
         if thread:
             event["thread_ts"] = thread
+        if by_app:
+            event["bot_id"] = by_app
         body = {
             "token": "deprecated",
             "team_id": self._space.team,
@@ -194,7 +229,8 @@ class AppSide:
         try:
             async with self._session.post(self.url, data=body, headers=headers) as answer:
                 text = await answer.text()
-                return AppReply(answer.status, _text_of(text), time.perf_counter() - started)
+                took = time.perf_counter() - started
+                return AppReply(answer.status, _text_of(text), took, text)
         except (aiohttp.ClientError, TimeoutError):
             return AppReply(0, "the app did not respond", time.perf_counter() - started)
 
@@ -232,4 +268,18 @@ def _action(message: Message, action_id: str, value: str) -> dict[str, Any]:
                 text = {"type": "plain_text", "text": "Details"}
                 option = {"text": text, "value": value}
                 return {"type": "overflow", "action_id": action_id, "selected_option": option}
+            if element["action_id"] == action_id and element["type"] == "checkboxes":
+                return _ticked(block, element, value)
     return {"type": "button", "action_id": action_id, "value": value}
+
+
+def _ticked(block: dict[str, Any], element: dict[str, Any], value: str) -> dict[str, Any]:
+    """Write what is ticked once that box was pressed: all of it, not what changed."""
+    before = {option["value"] for option in element.get("initial_options", [])}
+    chosen = [one for one in element["options"] if one["value"] in before ^ {value}]
+    return {
+        "type": "checkboxes",
+        "action_id": element["action_id"],
+        "block_id": block["block_id"],
+        "selected_options": chosen,
+    }

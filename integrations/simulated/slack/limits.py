@@ -36,6 +36,8 @@ def _problem(block: Block) -> str | None:
         return _rich_text_problem(block)
     if kind not in ("section", "header", "context", "actions", "divider"):
         return f"unsupported type: {kind}"
+    if len(block.get("block_id", "")) > 255:  # noqa: PLR2004 - Slack's limit
+        return "block_id is too long"
     text = (block.get("text") or {}).get("text", "")
     if kind in ("section", "header") and not text and not block.get("fields"):
         return "missing required field: text"
@@ -68,6 +70,10 @@ def _element_problem(element: Block) -> str | None:
     if element["type"] == "overflow":
         options = element.get("options") or []
         return None if 1 <= len(options) <= 5 else "overflow takes 1 to 5 options"  # noqa: PLR2004 - Slack's limit
+    if element["type"] == "checkboxes":
+        options = element.get("options") or []
+        fit = all(len(option["text"]["text"]) <= 75 for option in options)  # noqa: PLR2004 - Slack's limit
+        return None if fit and 1 <= len(options) <= 10 else "checkboxes are too many or too long"  # noqa: PLR2004 - Slack's limit
     return f"unsupported element: {element['type']}"
 
 

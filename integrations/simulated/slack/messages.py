@@ -93,6 +93,16 @@ def _buttons(element: Block) -> list[Button]:
             Button(f"⋯ {option['text']['text']}", element["action_id"], option["value"])
             for option in element["options"]
         ]
+    if element["type"] == "checkboxes":
+        ticked = element.get("initial_options", [])
+        return [
+            Button(
+                f"{'☑' if option in ticked else '☐'} {option['text']['text']}",
+                element["action_id"],
+                option["value"],
+            )
+            for option in element["options"]
+        ]
     return []
 
 

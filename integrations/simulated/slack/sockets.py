@@ -78,7 +78,8 @@ class Sockets:
             "type": kind,
             "envelope_id": secrets.token_hex(8),
             "payload": payload,
-            "accepts_response_payload": kind == "slash_commands",
+            "accepts_response_payload": kind == "slash_commands"
+            or payload.get("type") == "view_submission",
         }
         until = time.monotonic() + ACK_SECONDS * TRIES
         attempt = 0
