@@ -1,7 +1,7 @@
 """Rights that are lent, approvals used again, boxes that are ticked. Only adds (expand).
 
 Revision ID: 0008
-Revises: 0009
+Revises: 0007
 """
 
 import sqlalchemy as sa

@@ -1,7 +1,7 @@
 """Reviews of emergencies. Only adds (expand).
 
 Revision ID: 0009
-Revises: 0006
+Revises: 0008
 """
 
 import sqlalchemy as sa
