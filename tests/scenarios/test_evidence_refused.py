@@ -301,8 +301,17 @@ async def test_the_limit_holds_for_what_is_unpacked(sender: Sender) -> None:
 
 
 async def test_what_is_not_packed_as_it_says(sender: Sender) -> None:
-    for encoding in ("gzip", "compress"):
-        answer = await sender.submits(CLEAN, headers={"Content-Encoding": encoding})
+    packed = gzip.compress(CLEAN)
+    for report, encoding in (
+        (CLEAN, "gzip"),
+        (packed[:-9], "gzip"),
+        (packed + b"more", "gzip"),
+        (b"", "gzip"),
+        (CLEAN, "compress"),
+        (CLEAN, "br"),
+        (CLEAN, "gzip, gzip"),
+    ):
+        answer = await sender.submits(report, headers={"Content-Encoding": encoding})
         await refused(sender, answer, 400, Reason.EVIDENCE_BAD_REQUEST, "gzip")
 
 

@@ -6,6 +6,7 @@ stored of what is refused; each refusal is one sentence, a reason code, and a li
 
 import asyncio
 import re
+import zlib
 from collections.abc import Callable
 from time import monotonic
 from typing import NoReturn, TypeVar
@@ -39,6 +40,9 @@ QUIET_SECONDS = 60.0
 """How long the same refusal of a stranger is not logged again."""
 
 AGAIN_SECONDS = 10
+
+GZIP = 16 + zlib.MAX_WBITS
+"""How zlib is told to expect gzip's header."""
 
 STATUS: dict[str, int] = {
     Reason.EVIDENCE_BAD_REQUEST: 400,
@@ -234,27 +238,39 @@ def _showable(text: str) -> str:
 async def _body(request: web.Request) -> bytes:
     """Read the report, unpacked, and not more than it may have."""
     encoding = request.headers.get("Content-Encoding", "identity").lower()
-    if encoding not in ("identity", "gzip", "deflate"):
-        _misused("Content-Encoding may be gzip or deflate.")
+    if encoding not in ("identity", "gzip"):
+        _misused("Content-Encoding may be gzip and nothing else.")
     if encoding == "identity" and (request.content_length or 0) > LARGEST:
         raise _too_large()
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _chunks(request)
+            return await (_unpacked(request) if encoding == "gzip" else _chunks(request))
     except TimeoutError:
         _misused(f"The report did not arrive within {BODY_SECONDS:g} s.")
-    except (web.RequestPayloadError, web.HTTPBadRequest):
-        _misused(f"The body is no {encoding}, or is cut off.")
 
 
 async def _chunks(request: web.Request) -> bytes:
-    parts, size = [], 0
+    whole = bytearray()
     async for part in request.content.iter_chunked(2**16):
-        size += len(part)
-        if size > LARGEST:
+        whole += part
+        if len(whole) > LARGEST:
             raise _too_large()
-        parts.append(part)
-    return b"".join(parts)
+    return bytes(whole)
+
+
+async def _unpacked(request: web.Request) -> bytes:
+    """Unpack as it comes, and stop at the limit: a bomb gets no further."""
+    packed, whole = zlib.decompressobj(GZIP), bytearray()
+    try:
+        async for part in request.content.iter_chunked(2**16):
+            whole += packed.decompress(part, LARGEST + 1 - len(whole))
+            if len(whole) > LARGEST:
+                raise _too_large()
+        if not packed.eof or packed.unused_data:
+            _misused("The body is no gzip, or is cut off.")
+    except zlib.error:
+        _misused("The body is no gzip, or is cut off.")
+    return bytes(whole)
 
 
 def _too_large() -> UserError:
