@@ -59,6 +59,7 @@ async def _measured(name: str, store: Store) -> list[Figure]:
         begun = perf_counter()
         async with store.read() as session:
             found = await evidence.compared(session, service, NEXT, LIVE)
+            await evidence.by_rule(session, found, {"some-*"})
         times.append((perf_counter() - begun) * 1000)
         assert len(found) == len(KINDS)
         assert all(one.new is not None for one in found)
