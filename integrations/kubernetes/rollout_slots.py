@@ -10,7 +10,7 @@ import asyncio
 from bot.domain.catalog import Slot
 from bot.domain.facts import PodTrouble, SlotFact
 from bot.domain.targets import Target
-from bot.errors import ConflictError, MissingError
+from bot.errors import ConflictError, MissingError, PermanentError
 from bot.ports import SlotPatch
 from integrations.kubernetes import objects, patches
 from integrations.kubernetes.kinds import REPLICA_SETS, ROLLOUTS
@@ -68,8 +68,13 @@ class RolloutSlots:
             return []
         item = await self.rollout(target)
         rollout = Rollout(item)
-        if objects.fence_of(item) != seen.fence or rollout.stable_slot == seen.slot:
+        if objects.fence_of(item) != seen.fence:
             raise ConflictError(f"Rollout {rollout.name} changed in between")
+        if rollout.stable_slot == seen.slot:
+            raise PermanentError(
+                f"{seen.slot} is the stable version of Rollout {rollout.name} now, and "
+                "its image is not the bot's to change"
+            )
         wanted = patch.model_copy(update={"replicas": None})
         mark = patches.pointer("metadata", "annotations", SLOTS_MARK)
         stable = f"{rollout.stable_slot}={rollout.stable}"

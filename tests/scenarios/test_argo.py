@@ -315,6 +315,27 @@ async def test_another_image_set_meanwhile_holds_it_and_is_left(rolled: Bot) -> 
     assert serves(rolled) == OLD
 
 
+async def test_what_somebody_promoted_before_traffic_is_not_undone_over_their_head(
+    rolled: Bot,
+) -> None:
+    release = await approved(rolled)
+    await rolled.until(lambda r: r.steps()[r.progress.step].kind == "smoke", release)
+    by_hand(rolled, status={"promoteFull": True})
+    held = await rolled.until("paused", release)
+    assert held.reason == "held"
+    # The simulated controller acts when somebody looks.
+    for _ in range(10):
+        rollout(rolled)
+        await rolled.passes(timedelta(seconds=1))
+    assert serves(rolled) == NEW
+    await rolled.clicks("Cancel", by=ANA)
+    stuck = await rolled.until(lambda r: r.needs_attention, release)
+    assert "green is the stable version of Rollout orders now" in (stuck.detail or "")
+    assert serves(rolled) == NEW
+    await rolled.clicks("Repaired by hand", by=BEN)
+    await rolled.until("succeeded", release)
+
+
 # What is not ready.
 
 

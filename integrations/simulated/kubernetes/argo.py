@@ -209,6 +209,9 @@ class Argo:
             status["currentStepIndex"] = len(steps_of(item)) if current == stable else 0
             status.pop("pauseConditions", None)
             status.pop("controllerPause", None)
+        if status.get("promoteFull"):
+            for key in ("pauseConditions", "controllerPause", "abort"):
+                status.pop(key, None)
         self._size(namespace, item, status)
         self._point(namespace, item, status)
         self._route(namespace, item, status)
