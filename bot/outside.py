@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.ports import Chat, Cluster, EventSink, Namespaces, SourceHost
+from bot.ports import Chat, Cluster, EventSink, SourceHost
 from bot.ports import Metrics as Measuring
 from bot.ports_calendars import CalendarSource
 from bot.ports_health import Autoscalers, PodLogs
+from bot.ports_namespaces import Namespaces
 from bot.ports_smoke import HttpChecks, Jobs
 
 

@@ -1,11 +1,11 @@
 """What the bot needs of the outside, as Protocols; and the one thing that it offers inward.
 
-Outward: `SourceHost`, `Cluster`, `Namespaces`, `Metrics`, `Chat`, `EventSink`, `Clock`. Inward:
+Outward: `SourceHost`, `Cluster`, `Metrics`, `Chat`, `EventSink`, `Clock`; more: `ports_*`. Inward:
 `Intake`, which `app` hands to receivers. Errors come translated by meaning: TemporaryError (wait),
 PermanentError and its kinds (don't). All moments are aware and in UTC.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
@@ -23,7 +23,7 @@ from bot.domain.hosting import (
     DeploymentSearch,
     DeploymentStatus,
 )
-from bot.domain.namespaces import Branches, Namespace, Workload
+from bot.domain.namespaces import Branches
 from bot.domain.runs import Run, TestCounts
 from bot.domain.sinks import Sink
 from bot.domain.targets import Target
@@ -191,27 +191,6 @@ class Cluster(Protocol):
         self, target: Target, seen: TrafficFact, slot: Slot, *, fence: int, release: str
     ) -> None:
         """Point the preview Service at the slot; nothing where there is none that is the bot's."""
-
-
-class Namespaces(Protocol):
-    """The namespaces of a cluster, as a whole and in pages: what comes and goes there.
-
-    `cluster` is a kubeconfig context; None is the current one. Nothing is ever written.
-    """
-
-    async def namespaces(
-        self, cluster: str | None, marks: Collection[str], name: str | None = None
-    ) -> tuple[Namespace, ...]:
-        """List namespaces that are not being deleted, with those annotations or labels.
-
-        `name`: only the one of that name.
-        """
-
-    async def deployed(self, cluster: str | None) -> Mapping[str, datetime]:
-        """Say for each namespace when something in it was last rolled out."""
-
-    async def workloads(self, cluster: str | None, namespace: str) -> tuple[Workload, ...]:
-        """List the Deployments of one namespace with their images."""
 
 
 class Metrics(Protocol):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.counters import Sample, Series
+from bot.domain.indicators import Doubt
 from bot.domain.recordings import Case, recording_of
 from bot.domain.replaying import Replayed, Ways, replay
 from tests.recorded import (
@@ -340,7 +341,9 @@ def seen_again(bot: Bot, given: dict[str, Any]) -> Replayed:
     rules, made = parsed(bot.catalog).catalog, Case.model_validate(given)
     watching = rules.services["orders"].metrics
     ways = Ways(
-        watching=watching, doubt=rules.policies["default"].analysis, pause=bot.limits.bake_poll
+        watching=watching,
+        doubt=rules.policies["default"].analysis or Doubt(),
+        pause=bot.limits.bake_poll,
     )
     return replay(made, recording_of(made, watching), ways)
 

@@ -8,10 +8,11 @@ from datetime import timedelta
 from bot.domain.catalog import Catalog
 from bot.engine.metrics import Metrics
 from bot.engine.polling import Polling
-from bot.ports import Chat, Clock, Cluster, Namespaces, SourceHost
+from bot.ports import Chat, Clock, Cluster, SourceHost
 from bot.ports import Metrics as Measuring
 from bot.ports_calendars import CalendarSource
 from bot.ports_health import Autoscalers, PodLogs
+from bot.ports_namespaces import Namespaces
 from bot.ports_smoke import HttpChecks, Jobs
 from bot.store.session import Store
 

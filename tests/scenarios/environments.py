@@ -11,7 +11,7 @@ from bot.domain.audit import AuditTag
 from bot.domain.namespaces import Namespace, Workload
 from bot.engine.schedule import housekeeping
 from bot.errors import TemporaryError
-from bot.ports import Namespaces
+from bot.ports_namespaces import Namespaces
 from bot.store import audit
 from integrations.simulated.kubernetes.namespaces import seed_passing
 from integrations.simulated.slack import Message
