@@ -33,6 +33,7 @@ from bot.store.tables import (
 )
 from integrations.catalog_file import parse_catalog
 from integrations.simulated.github import SimulatedGitHub, Workflow
+from integrations.simulated.github.world import RunFailedError
 from integrations.simulated.kubernetes import SimulatedKubernetes, seeding
 from integrations.simulated.prometheus import Pod, SimulatedPrometheus
 from integrations.simulated.sharing import pods_of
@@ -170,7 +171,10 @@ class World:
         inputs: dict[str, str] = run.inputs  # type: ignore[attr-defined]
         service, slot = inputs["service"], inputs["slot"]
         image = f"quantivista/{service}:{inputs['version']}"
-        self.kubernetes.cluster.deploy(inputs["environment"], f"{service}-{slot}", image)
+        cluster, name = self.kubernetes.cluster, f"{service}-{slot}"
+        if cluster.objects.find("deployments", inputs["environment"], name) is None:
+            raise RunFailedError
+        cluster.deploy(inputs["environment"], name, image)
 
     async def stop(self) -> None:
         await self.slack.app.close()

@@ -250,6 +250,10 @@ async def ended(bot: Bot, release_id: str, subject: Subject) -> Release:
             await bot.presses_old("release:rollback", release_id, by=DAN)
         elif release.needs_attention:
             mend_by_hand(bot, subject)
+            if subject.steps is WORKFLOW:
+                # No run that failed is started again: a person has, and says so when it is whole.
+                await bot.passes(AWAY)
+                await bot.presses_old("release:repaired", release_id, by=DAN)
         await bot.passes(timedelta(minutes=15))
     raise AssertionError(f"no end: {release}\n{bot.thread(release_id)}")
 

@@ -1,4 +1,4 @@
-"""Step `settle`: look once more that the traffic is where the ending will say it is.
+"""Step `settle`: look once more that what the ending will say is so: traffic, and the image.
 
 Where a Rollout carries it, that has to come to rest there: promoted to its end, or its template
 set back to the version that serves. What the ending changes in our own books is written with the
@@ -23,9 +23,19 @@ async def run(work: Work) -> Outcome:
         said = f"Traffic is {written(traffic.weights)}, not all on {work.step.slot}."
         return Held(" ".join((said, *traffic.unfit)))
     if traffic.rest is None:
-        return Done()
+        return await _another_image(work) or Done()
     newer = work.newer_mark("What carries the traffic", traffic.fence)
     return newer or await _rest(work, traffic)
+
+
+async def _another_image(work: Work) -> Held | None:
+    """Say what runs there, where it is not what the ending would say."""
+    if not work.forward or work.plan.image is None:
+        return None
+    slot = await work.look_at(work.step.slot)
+    if slot.image == work.plan.image:
+        return None
+    return Held(f"{work.where} runs {slot.image}, not {work.plan.image}.")
 
 
 async def _rest(work: Work, traffic: TrafficFact) -> Outcome:

@@ -6,7 +6,13 @@ from datetime import timedelta
 
 from integrations.simulated.github.hooks import Postman
 from integrations.simulated.github.shown import Shown
-from integrations.simulated.github.world import Repository, Run, Workflow, run_object
+from integrations.simulated.github.world import (
+    Repository,
+    Run,
+    RunFailedError,
+    Workflow,
+    run_object,
+)
 from integrations.simulated.server import Now, Sleep
 
 
@@ -71,9 +77,12 @@ class Runner:
         if run.cancelling:
             return "cancelled"
         if workflow.conclusion == "success" and workflow.on_success is not None:
-            effect = workflow.on_success(run)
-            if inspect.isawaitable(effect):
-                await effect
+            try:
+                effect = workflow.on_success(run)
+                if inspect.isawaitable(effect):
+                    await effect
+            except RunFailedError:
+                return "failure"
         return workflow.conclusion
 
     def _has_elder(self, run: Run) -> bool:

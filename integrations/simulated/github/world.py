@@ -51,6 +51,10 @@ class Run:
     """The Deployment that its job made, where the job names an environment."""
 
 
+class RunFailedError(Exception):
+    """Raised by `on_success`: a step of the run came to nothing, as `kubectl` does sometimes."""
+
+
 OnSuccess = Callable[[Run], Awaitable[None] | None]
 
 
