@@ -171,6 +171,7 @@ def _seed_github(
         kubernetes.cluster.deploy(namespace, f"{service}-{slot}", image)
 
     repository = "quantivista/platform"
+    github.packages.seed(repository)
     deploy = Workflow("deploy.yml", queue=0.3, duration=1.2, on_success=deployed)
     github.add_workflow(repository, deploy)
     smoke = Workflow("smoke.yml", queue=0.3, duration=0.8, junit=(42, 0, 0))

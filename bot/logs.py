@@ -18,6 +18,9 @@ from bot.settings import Settings
 LIBRARY_EVENT = "library_error"
 """What a line is called that a library wrote."""
 
+WITH_A_WAY_OF_THEIR_OWN = ("github",)
+"""Libraries that bring a handler and a level: PyGithub writes addresses to the standard error."""
+
 Line = MutableMapping[str, Any]
 
 
@@ -47,6 +50,10 @@ def set_up(settings: Settings, stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(level=logging.ERROR, handlers=[handler])
+    for name in WITH_A_WAY_OF_THEIR_OWN:
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.setLevel(logging.NOTSET)
 
 
 def _from_library(_logger: Any, _method: str, line: Line) -> Line:

@@ -204,3 +204,13 @@ async def test_an_error_of_the_database_hides_what_was_written(database: str) ->
     # PostgreSQL's own detail names the key; the rest of the row stays hidden.
     assert "hidden due to hide_parameters" in str(caught.value)
     await store.close()
+
+
+def test_a_library_with_a_handler_of_its_own_writes_nothing_beside(
+    log: Log, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = logging.getLogger("github.GithubRetry")
+    library.info("Request GET /repos/quantivista/platform failed")
+    library.error("it broke")
+    assert [row["said"] for row in log.lines(logs.LIBRARY_EVENT)] == ["it broke"]
+    assert capsys.readouterr().err == ""
