@@ -6,6 +6,7 @@ Called by the gathering tick and by `/release plan`. Decides nothing, changes no
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from bot.domain.catalog import Catalog
 from bot.domain.facts import (
@@ -68,19 +69,10 @@ async def gather(
     )
     running = _live_version(cluster, rules.target, stored.seen, by=rules.kind_for(request))
     commit = await _commit_of(world, rules, running, stored.seen)
-    (diff, checks, scan), packages, seen, proof, alerts = await asyncio.gather(
-        _of_commit(world, rules, tag, commit),
-        _packages(world, rules, tag, commit),
-        _bad_commits(world, request, rules, tag, bad),
-        _evidence(world, request.service, rules, tag, commit),
-        alerts_of(world, rules.repository, rules.path, _pulled(world, request.service)),
-    )
+    of_commit = await _all_of_commit(world, request, rules, (tag, commit), bad)
     return Facts(
         at=now,
         tag=tag,
-        diff=diff,
-        checks=checks,
-        scan=scan,
         cluster=cluster,
         live_version=running,
         live_commit=commit,
@@ -90,15 +82,38 @@ async def gather(
         ledger=stored.seen[0] if stored.seen else None,
         lock=stored.lock,
         held_back=bad,
-        seen=seen,
         under_way=stored.own,
         stops=stored.stops,
         rates=traffic,
-        packages=packages,
-        evidence=proof,
-        alerts=alerts,
-        attested=await attested(world, rules.repository, proof),
+        **of_commit,
     )
+
+
+async def _all_of_commit(
+    world: World,
+    request: ReleaseRequest,
+    rules: Rules,
+    commits: tuple[Known[TagFact] | Unknown, str | None],
+    bad: tuple[BadRange, ...],
+) -> dict[str, Any]:
+    """Ask what hangs on the tag's commit and on the live one, side by side; by `Facts`' fields."""
+    (diff, checks, scan), packages, seen, proof, alerts = await asyncio.gather(
+        _of_commit(world, rules, *commits),
+        _packages(world, rules, *commits),
+        _bad_commits(world, request, rules, commits[0], bad),
+        _evidence(world, request.service, rules, *commits),
+        alerts_of(world, rules.repository, rules.path, _pulled(world, request.service)),
+    )
+    return {
+        "diff": diff,
+        "checks": checks,
+        "scan": scan,
+        "packages": packages,
+        "seen": seen,
+        "evidence": proof,
+        "alerts": alerts,
+        "attested": await attested(world, rules.repository, proof),
+    }
 
 
 def _pulled(world: World, service: str) -> tuple[Pulled, ...]:
