@@ -14,11 +14,15 @@ def with_services(
     text: str, names: list[str], watch: str = "30s", traffic: Traffic = "service"
 ) -> str:
     """Add services like `payments` under these names to the catalogue's text."""
+    is_rollout = traffic == "argo-rollouts"
+    kind, holds = ("canary", "rollout") if is_rollout else ("blue-green", "virtual_service")
+    bakes = f", weights: [10, 25, 50, 100], bake: {watch}" if is_rollout else ""
+    deployed = "    deploy: {kubernetes: set-image}\n" if is_rollout else ""
     return text + "".join(
         f'  {name}:\n    image: "quantivista/{name}:{{version}}"\n'
         '    depends_on: {config: ">=1.9 <3"}\n'
-        f"    kubernetes: {{virtual_service: {name}}}\n"
-        f"    strategy: {{kind: blue-green, traffic: {traffic}, watch: {watch}}}\n"
+        f"    kubernetes: {{{holds}: {name}}}\n{deployed}"
+        f"    strategy: {{kind: {kind}, traffic: {traffic}, watch: {watch}{bakes}}}\n"
         for name in names
     )
 

@@ -39,6 +39,7 @@ from integrations.simulated.prometheus import Pod, SimulatedPrometheus
 from integrations.simulated.sharing import pods_of
 from integrations.simulated.slack import Message, SimulatedSlack
 from integrations.simulated.slack.app_side import AppReply
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 ANA, BEN, CY, DAN, EVE = "U0ANA", "U0BEN", "U0CY", "U0DAN", "U0EVE"
@@ -49,8 +50,9 @@ REPO = "quantivista/platform"
 CATALOG = (Path(__file__).parent / "catalog.yaml").read_text()
 
 QUICK = Limits(
-    source=2.0,
-    cluster=2.0,
+    source=PATIENT,
+    cluster=PATIENT,
+    measure=PATIENT,
     pod_poll=timedelta(seconds=5),
     bake_poll=timedelta(seconds=15),
     # A little more than the simulated cluster's endpoints and routes lag behind.
@@ -192,7 +194,7 @@ class Bot:
     catalog: str = CATALOG
     limits: Limits = field(default_factory=lambda: QUICK)
     wrap: Wrap | None = None
-    io_seconds: float = 2.0
+    io_seconds: float = PATIENT
     by_socket: bool = False
     """Socket Mode, and nothing that comes inward: no webhooks either."""
     settings: dict[str, object] = field(default_factory=dict)

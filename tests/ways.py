@@ -18,6 +18,7 @@ from integrations.kubernetes.traffic import WAYS
 from integrations.simulated.kubernetes import SimulatedKubernetes, seeding
 from integrations.simulated.kubernetes.objects import Effect
 from integrations.simulated.kubernetes.seeding import Traffic
+from tests.patience import PATIENT
 from tests.tester import CATALOG
 from tests.virtual import VirtualClock
 
@@ -117,7 +118,7 @@ async def made(word: Traffic, folder: Path) -> AsyncIterator[Kit]:
     target = target_of(parse_catalog(CATALOGS.get(word, CATALOG)).catalog, service, SPACE)
     seeding.seed_blue_green(sim.cluster, SPACE, service, f"quantivista/{service}:1", traffic=word)
     config = str(sim.kubeconfig(folder / "kubeconfig", ["main"]))
-    cluster = KubernetesCluster(config, clock, seconds=2.0)
+    cluster = KubernetesCluster(config, clock, seconds=PATIENT)
     kit = Kit(word, target, clock, sim, cluster)
     kit.settle()
     if target.is_rollout:

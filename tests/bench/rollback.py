@@ -8,6 +8,7 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from sqlalchemy import update
 
@@ -27,6 +28,7 @@ from bot.store.tables import TARGETS
 from integrations.catalog_file import parse_catalog
 from integrations.kubernetes import KubernetesCluster
 from integrations.simulated.kubernetes import seeding
+from integrations.simulated.kubernetes.cluster import Cluster as SimulatedCluster
 from tests.bench.bot_process import BotProcess
 from tests.bench.figures import Figure, quantile
 from tests.chaos.driver import RealClock
@@ -37,6 +39,12 @@ CLICKS = 60
 ALONE_SECONDS = 0.7
 """Between two clicks that are to be alone: what the first had to tell has been told."""
 PATIENCE = 60.0
+ARGO: Traffic = "argo-rollouts"
+LOOK_SECONDS = (0.001, 0.02)
+"""How often it is looked whether traffic has moved; for Argo, whose controller works whenever
+somebody looks, seldom enough to leave the cluster time for the bot."""
+AFTER_THE_FIRST_PAUSE = 2
+"""Step of a seeded Rollout that gives the new version its first share."""
 WARM_SECONDS = 8.0
 SPREAD_SECONDS = 0.05
 BUSY = 100
@@ -44,6 +52,7 @@ CARRIES: dict[Traffic, str] = {
     "service": "services",
     "gateway": "httproutes",
     "istio": "virtualservices",
+    "argo-rollouts": "rollouts",
 }
 """Which object holds the shares, by the way of moving traffic."""
 
@@ -74,27 +83,16 @@ class Kit:
         long = CATALOG.replace("watch: 30s", "watch: 30m")
         text = with_services(long, names, watch="30m", traffic=traffic)
         for name in names:
-            image = f"quantivista/{name}:v2.1.0"
-            old = f"quantivista/{name}:v2.0.5"
-            # Live on green since the release; blue still has the old version.
-            seeding.seed_blue_green(
-                world.kubernetes.cluster,
-                "production",
-                name,
-                image,
-                live="green",
-                other_image=old,
-                traffic=traffic,
-            )
-            # The release whose traffic this is has left its mark.
-            mark = {"metadata": {"annotations": {"release-bot/fence": f"{FENCE}"}}}
-            world.kubernetes.cluster.edit(CARRIES[traffic], "production", name, mark)
+            _seed(world.kubernetes.cluster, name, traffic)
+        if traffic == ARGO:
+            await _shared(world.kubernetes.cluster, names)
         bot = BotProcess(world, folder, text)
         kit = cls(world, bot, Store(bot.environment["DATABASE_URL"]), parse_catalog(text).catalog)
         kit.traffic = traffic
         await migrate(kit.store)
         for name in names:
-            await kit._store(name, live=name.startswith("done"))
+            # A settled Rollout keeps no old slot: a way back from there is a release.
+            await kit._store(name, live=name.startswith("done") and traffic != ARGO)
         await bot.start()
         return kit
 
@@ -118,7 +116,7 @@ class Kit:
             live_since=now,
             ended_at=now if live else None,
             window_until=now + timedelta(hours=1) if live else None,
-            progress=Progress(step=bake, since=now, moved=True, weight=100),
+            progress=Progress(step=bake, since=now, moved=True, weight=plan.steps[bake - 1].weight),
         )
         async with self.store.write() as session:
             await releases.insert(session, release, name, None if live else now + _spread(name))
@@ -147,7 +145,8 @@ class Kit:
     async def _undone(self, release: str) -> bool:
         async with self.store.read() as session:
             found = await releases.get(session, release)
-        return found is not None and found.undone_by is not None
+        back = found is not None and found.state is State.ROLLED_BACK
+        return found is not None and (back or found.undone_by is not None)
 
     async def patch_to_moved(self, name: str) -> float:
         """Milliseconds from a bare PATCH by the same client until the endpoints followed."""
@@ -163,7 +162,7 @@ class Kit:
     async def _moved(self, name: str, slot: str) -> None:
         async with asyncio.timeout(PATIENCE):
             while not self._on(name, slot):  # noqa: ASYNC110 - endpoints ring no bell
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(LOOK_SECONDS[self.traffic == ARGO])
 
     def _on(self, name: str, slot: str) -> bool:
         cluster = self.world.kubernetes.cluster
@@ -179,6 +178,38 @@ class Kit:
         await self.cluster.close()
         await self.store.close()
         await self.world.stop()
+
+
+def _seed(cluster: SimulatedCluster, name: str, traffic: Traffic) -> None:
+    """Let the new version have the traffic, or a part of it, and leave the release's mark."""
+    new, old = f"quantivista/{name}:v2.1.0", f"quantivista/{name}:v2.0.5"
+    image, other = (old, None) if traffic == ARGO else (new, old)
+    seeding.seed_blue_green(
+        cluster, "production", name, image, live="green", other_image=other, traffic=traffic
+    )
+    change: dict[str, Any] = {"metadata": {"annotations": {"release-bot/fence": f"{FENCE}"}}}
+    if traffic == ARGO:
+        containers = [{"name": name, "image": new}]
+        change["spec"] = {"template": {"spec": {"containers": containers}}}
+    cluster.edit(CARRIES[traffic], "production", name, change)
+
+
+async def _shared(cluster: SimulatedCluster, names: list[str]) -> None:
+    """Let Argo bring each to the first share of its steps, as a release would."""
+    async with asyncio.timeout(PATIENCE):
+        for name in names:
+            while not _is_paused(cluster, name):  # noqa: ASYNC110 - a controller rings no bell
+                await asyncio.sleep(0.05)
+            on = {"currentStepIndex": AFTER_THE_FIRST_PAUSE, "pauseConditions": None}
+            cluster.edit(CARRIES[ARGO], "production", name, {"status": on})
+        while any(seeding.live_slot(cluster, "production", n) for n in names):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+def _is_paused(cluster: SimulatedCluster, name: str) -> bool:
+    cluster.argo.follow("production")
+    status = cluster.objects.get(CARRIES[ARGO], "production", name)["status"]
+    return bool(status.get("pauseConditions"))
 
 
 def release_id(name: str) -> str:

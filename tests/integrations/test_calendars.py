@@ -17,6 +17,7 @@ from integrations.calendars import ICalendars
 from integrations.calendars.client import MOST
 from integrations.calendars.reading import MOST_SPANS, spans_of
 from integrations.simulated.preview import Page, SimulatedPreview
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
@@ -77,7 +78,7 @@ async def test_what_comes_instead_of_a_calendar(
     server: SimulatedPreview, tmp_path: Path, page: Page, sentence: str
 ) -> None:
     server.shows("/x.ics", page)
-    reader = ICalendars(tmp_path, seconds=0.2)
+    reader = ICalendars(tmp_path, seconds=0.2 if page.seconds else PATIENT)
     with pytest.raises((PermanentError, TemporaryError), match=sentence):
         await reader.read(f"{server.url}/x.ics", ["127.0.0.1"])
     assert server.asked["/y.ics"] == 0

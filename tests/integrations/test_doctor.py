@@ -26,6 +26,7 @@ from integrations.simulated.github.rights import APP_ID, INSTALLATION
 from integrations.simulated.kubernetes import seeding
 from integrations.simulated.server import Fault
 from tests.conftest import fresh_database
+from tests.patience import PATIENT
 from tests.tester import CATALOG, CHANNEL, REPO, World, parsed
 from tests.virtual import START
 
@@ -57,7 +58,7 @@ class Clinic:
             Settings.model_validate(given | self.settings),
             parsed(self.catalog).catalog,
             clock=self.world.clock,
-            io_seconds=2.0,
+            io_seconds=PATIENT,
         )
         try:
             return await app.doctor()

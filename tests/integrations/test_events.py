@@ -23,6 +23,7 @@ from integrations.events.envelope import signature
 from integrations.simulated.server import Fault, FaultKind
 from integrations.simulated.sink import SimulatedSink
 from tests.domain.facts import catalog
+from tests.patience import PATIENT
 from tests.tester import CATALOG
 from tests.views.releases import release
 from tests.virtual import VirtualClock
@@ -42,7 +43,7 @@ async def receiver() -> AsyncIterator[SimulatedSink]:
 
 @pytest.fixture
 async def sinks() -> AsyncIterator[Sinks]:
-    made = Sinks(KEYS.get, seconds=0.3)
+    made = Sinks(KEYS.get, seconds=PATIENT)
     yield made
     await made.close()
 
@@ -169,12 +170,15 @@ async def test_a_redirect_is_told_and_never_followed(
 
 @pytest.mark.parametrize(("kind", "came"), [("hang", 0), ("drop_before", 0), ("drop_after", 1)])
 async def test_no_answer_is_temporary_and_unknown(
-    receiver: SimulatedSink, sinks: Sinks, kind: FaultKind, came: int
+    receiver: SimulatedSink, kind: FaultKind, came: int
 ) -> None:
-    receiver.fail(Fault(kind, seconds=1.0 if kind == "hang" else 0.0))
-    words = "no answer for 0.3 s" if kind == "hang" else "the connection failed"
+    hangs = kind == "hang"
+    receiver.fail(Fault(kind, seconds=1.0 if hangs else 0.0))
+    words = "no answer for 0.3 s" if hangs else "the connection failed"
+    sinks = Sinks(KEYS.get, seconds=0.3 if hangs else PATIENT)
     with pytest.raises(TemporaryError, match=words) as caught:
         await sinks.send(sink(receiver), EVENT, "payments")
+    await sinks.close()
     assert caught.value.unknown
     assert len(receiver.received) == came
 

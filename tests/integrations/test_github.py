@@ -13,6 +13,7 @@ from integrations.github import junit as junit_reader
 from integrations.github.webhooks import signed
 from integrations.simulated.github import SimulatedGitHub, Workflow
 from integrations.simulated.server import Fault
+from tests.patience import PATIENT
 from tests.virtual import START, VirtualClock
 
 REPO = "quantivista/platform"
@@ -25,7 +26,7 @@ class Kit:
 
     async def start(self) -> "Kit":
         await self.sim.start()
-        self.host = GitHubHost(self.sim.url, Credentials(token="t"), seconds=1.0, workers=2)
+        self.host = GitHubHost(self.sim.url, Credentials(token="t"), seconds=PATIENT, workers=2)
         self.sim.repository(REPO)
         return self
 
@@ -209,8 +210,10 @@ async def test_errors_are_told_by_meaning(kit: Kit) -> None:
     with pytest.raises(ForbiddenError, match="not accessible"):
         await kit.host.tag(REPO, "v1")
     kit.sim.fail(Fault("hang", times=None, seconds=3))
+    hasty = GitHubHost(kit.sim.url, Credentials(token="t"), seconds=1.0, workers=2)
     with pytest.raises(TemporaryError, match=r"didn't answer|connection"):
-        await kit.host.run(REPO, 1)
+        await hasty.run(REPO, 1)
+    await hasty.close()
     kit.sim.heal()
     kit.sim.token = "other"
     with pytest.raises(ForbiddenError):

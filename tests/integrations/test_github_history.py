@@ -9,6 +9,7 @@ from bot.errors import MissingError, TemporaryError
 from integrations.github import Credentials, GitHubHost
 from integrations.simulated.github import SimulatedGitHub
 from integrations.simulated.server import Fault
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 REPO = "quantivista/platform"
@@ -21,7 +22,7 @@ class Kit:
 
     async def start(self) -> "Kit":
         await self.sim.start()
-        self.host = GitHubHost(self.sim.url, Credentials(token="t"), seconds=1.0, workers=2)
+        self.host = GitHubHost(self.sim.url, Credentials(token="t"), seconds=PATIENT, workers=2)
         self.good = self.sim.add_commit(REPO)
         return self
 

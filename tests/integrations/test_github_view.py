@@ -13,6 +13,7 @@ from integrations.github.pool import kind_of
 from integrations.github.webhooks import parsed
 from integrations.simulated.github import SimulatedGitHub, Workflow
 from integrations.simulated.server import Fault
+from tests.patience import PATIENT
 from tests.virtual import START, VirtualClock
 
 REPO = "quantivista/platform"
@@ -25,7 +26,7 @@ class Kit:
 
     async def start(self) -> "Kit":
         await self.sim.start()
-        self.host = GitHubHost(self.sim.url, Credentials(token="t"), seconds=1.0, workers=2)
+        self.host = GitHubHost(self.sim.url, Credentials(token="t"), seconds=PATIENT, workers=2)
         self.commit = self.sim.seed_release(REPO, "v1.0.0")
         return self
 

@@ -14,6 +14,7 @@ from integrations.catalog_file import parse_catalog
 from integrations.kubernetes import KubernetesCluster
 from integrations.simulated.kubernetes import SimulatedKubernetes, jobs, seeding
 from integrations.simulated.server import Fault
+from tests.patience import PATIENT
 from tests.tester import CATALOG
 from tests.virtual import VirtualClock
 
@@ -59,7 +60,7 @@ async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
     seeding.seed_blue_green(sim.cluster, SPACE, "payments", "quantivista/payments:1")
     sim.cluster.create(jobs.CRONJOBS, SPACE, jobs.cronjob(CRONJOB))
     config = str(sim.kubeconfig(tmp_path / "kubeconfig", ["main"]))
-    cluster = KubernetesCluster(config, clock, seconds=2.0)
+    cluster = KubernetesCluster(config, clock, seconds=PATIENT)
     yield Kit(target, clock, sim, cluster)
     await cluster.close()
     await sim.stop()

@@ -15,6 +15,7 @@ from integrations.simulated.github import SimulatedGitHub
 from integrations.simulated.kubernetes import SimulatedKubernetes, seeding
 from integrations.simulated.kubernetes.namespaces import seed_passing
 from integrations.simulated.server import Fault
+from tests.patience import PATIENT
 from tests.virtual import START, VirtualClock
 
 REPO = "quantivista/platform"
@@ -34,9 +35,9 @@ class Kit:
         await self.kubernetes.start()
         await self.github.start()
         config = self.kubernetes.kubeconfig(self.folder / "kubeconfig", ["main"])
-        self.cluster = KubernetesCluster(str(config), self.clock, seconds=2.0)
+        self.cluster = KubernetesCluster(str(config), self.clock, seconds=PATIENT)
         self.port = self.cluster.namespaces
-        self.host = GitHubHost(self.github.url, Credentials(token="t"), seconds=1.0, workers=2)
+        self.host = GitHubHost(self.github.url, Credentials(token="t"), seconds=PATIENT, workers=2)
         self.github.repository(REPO)
         return self
 

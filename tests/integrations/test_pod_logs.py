@@ -15,6 +15,7 @@ from integrations.kubernetes.logs import MOST_BYTES, pod_seen
 from integrations.simulated.kubernetes import Behaviour, SimulatedKubernetes, seeding
 from integrations.simulated.kubernetes.pods import Kind
 from tests.domain.facts import catalog
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 SPACE, BAD = "production", "quantivista/payments:v2.1.0"
@@ -48,7 +49,7 @@ async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
     await sim.start()
     seeding.seed_blue_green(sim.cluster, SPACE, "payments", "quantivista/payments:v2.0.5")
     config = sim.kubeconfig(tmp_path / "kubeconfig", ["main"])
-    made = Kit(clock, sim, KubernetesCluster(str(config), clock, seconds=0.5))
+    made = Kit(clock, sim, KubernetesCluster(str(config), clock, seconds=PATIENT))
     yield made
     await made.cluster.close()
     await sim.stop()

@@ -20,6 +20,7 @@ from bot.ports import Metrics
 from integrations.prometheus import Prometheus, examine
 from integrations.simulated.prometheus import Load, Pod, SimulatedPrometheus
 from integrations.simulated.server import Fault, FaultKind
+from tests.patience import PATIENT
 from tests.virtual import START, VirtualClock
 
 SHOP = ("prod", "pay")
@@ -53,12 +54,12 @@ class Kit:
     def shares(self, namespace: str, service: str) -> list[Pod]:
         return self.pods if (namespace, service) == SHOP else []
 
-    def at(self, url: str, token: str | None = "t") -> Prometheus:
-        def told(kind: str, result: str, seconds: float) -> None:
-            assert seconds >= 0
+    def at(self, url: str, token: str | None = "t", seconds: float = PATIENT) -> Prometheus:
+        def told(kind: str, result: str, took: float) -> None:
+            assert took >= 0
             self.told.append((kind, result))
 
-        return Prometheus(url, token=token, seconds=0.3, told=told)
+        return Prometheus(url, token=token, seconds=seconds, told=told)
 
     def on(self, seconds: float) -> "Kit":
         """Let time go by, with the traffic as it is."""
@@ -108,7 +109,7 @@ async def test_counters_are_read_as_they_were_scraped(kit: Kit) -> None:
     assert (entry.method, entry.path) == ("POST", "/api/v1/query")
     assert b"%5B20s%5D" in entry.body
     assert b"time=1772641800.000" in entry.body
-    assert b"timeout=0.3" in entry.body
+    assert b"timeout=60" in entry.body
     assert kit.told == [("post query", "ok")] * 2
 
 
@@ -332,6 +333,8 @@ async def test_a_dropped_connection_is_temporary(kit: Kit, kind: FaultKind) -> N
 
 async def test_a_slow_answer_is_not_waited_for(kit: Kit) -> None:
     kit.sim.fail(Fault("slow", seconds=0.6))
+    await kit.client.close()
+    kit.client = kit.at(kit.sim.url, seconds=0.3)
     with pytest.raises(TemporaryError, match=r"doesn't answer: nothing came for 0\.3 s"):
         await kit.number("1")
 

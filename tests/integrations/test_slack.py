@@ -17,6 +17,7 @@ from integrations.simulated.server import Fault
 from integrations.simulated.slack import SimulatedSlack
 from integrations.slack import SlackChat
 from integrations.slack import blocks as shapes
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 
@@ -31,9 +32,12 @@ class Kit:
         self.sim.add_user("U1", "ana")
         self.sim.add_user("U2", "guest", guest=True)
         self.sim.add_group("S1", ["U1"])
-        url = f"{self.sim.url}/api/"
-        self.chat = SlackChat(self.sim.token, self.clock, base_url=url, team="T123", seconds=1.0)
+        self.chat = self.patient_for(PATIENT)
         return self
+
+    def patient_for(self, seconds: float) -> SlackChat:
+        url = f"{self.sim.url}/api/"
+        return SlackChat(self.sim.token, self.clock, base_url=url, team="T123", seconds=seconds)
 
 
 @pytest.fixture
@@ -109,8 +113,10 @@ async def test_errors_are_told_by_meaning(kit: Kit) -> None:
         await kit.chat.post("C1", Message(text="x"))
     assert caught.value.delay == 7
     kit.sim.fail(Fault("hang", seconds=3))
+    hasty = kit.patient_for(1.0)
     with pytest.raises(TemporaryError):
-        await kit.chat.whisper("C1", "U1", Message(text="x"))
+        await hasty.whisper("C1", "U1", Message(text="x"))
+    await hasty.close()
     with pytest.raises(MissingError):
         await kit.chat.whisper("C1", "U9", Message(text="x"))
     kit.sim.token = "another"

@@ -17,6 +17,7 @@ from integrations.simulated.server import Fault
 from integrations.simulated.slack import SimulatedSlack
 from integrations.slack import SlackChat
 from integrations.slack.files import _is_slacks
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
@@ -33,16 +34,19 @@ class Kit:
     async def start(self) -> "Kit":
         await self.sim.start()
         self.sim.add_channel("C1", "releases")
-        self.chat = SlackChat(
+        self.chat = self.waiting(PATIENT)
+        self.thread = await self.chat.post("C1", Message(text="card"))
+        return self
+
+    def waiting(self, seconds: float) -> SlackChat:
+        return SlackChat(
             self.sim.token,
             self.clock,
             base_url=f"{self.sim.url}/api/",
             team="T123",
-            seconds=1.0,
+            seconds=seconds,
             told=lambda kind, result, _: self.calls.append((kind, result)),
         )
-        self.thread = await self.chat.post("C1", Message(text="card"))
-        return self
 
     async def attach(self, text: str = "Errors &lt;5 %", **more: object) -> None:
         await self.chat.attach("C1", self.thread, NAME, PNG, text, **more)
@@ -117,7 +121,11 @@ async def test_only_the_last_call_leaves_it_open_and_is_never_repeated(
     kit: Kit, path: str, kind: str
 ) -> None:
     times = 2 if path.startswith("files.get") else 1
-    kit.sim.fail(Fault(kind, path=path, seconds=2 if kind == "hang" else 0, times=times))  # type: ignore[arg-type]
+    hangs = kind == "hang"
+    kit.sim.fail(Fault(kind, path=path, seconds=30 if hangs else 0, times=times))  # type: ignore[arg-type]
+    if hangs:
+        await kit.chat.close()
+        kit.chat = kit.waiting(2.0)
     with pytest.raises(TemporaryError) as caught:
         await kit.attach()
     assert caught.value.unknown is (path == METHODS[2])

@@ -14,6 +14,7 @@ from integrations.previews import PreviewChecks
 from integrations.previews.client import MOST
 from integrations.simulated.preview import Page, SimulatedPreview
 from integrations.simulated.server import Fault
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 NAME = "payments-preview.production.svc"
@@ -70,7 +71,7 @@ def names() -> Names:
 
 @pytest.fixture
 def checks(names: Names) -> PreviewChecks:
-    return PreviewChecks(seconds=1.0, resolver=names)
+    return PreviewChecks(seconds=PATIENT, resolver=names)
 
 
 def at(preview: SimulatedPreview, host: str = HERE, path: str = "/health") -> str:

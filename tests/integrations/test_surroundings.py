@@ -14,6 +14,7 @@ from integrations.kubernetes import KubernetesCluster
 from integrations.kubernetes.surroundings import budgets_of, selects
 from integrations.simulated.kubernetes import SimulatedKubernetes, autoscaling, budgets, seeding
 from tests.domain.facts import catalog
+from tests.patience import PATIENT
 from tests.virtual import VirtualClock
 
 SPACE = "production"
@@ -59,7 +60,7 @@ async def kit(tmp_path: Path) -> AsyncIterator[Kit]:
         seeding.seed_blue_green(sim.cluster, SPACE, service, "q/x:1", traffic=kind)  # type: ignore[arg-type]
     clock.moment += timedelta(seconds=1)
     config = sim.kubeconfig(tmp_path / "kubeconfig", ["main"])
-    made = Kit(clock, sim, KubernetesCluster(str(config), clock, seconds=0.5))
+    made = Kit(clock, sim, KubernetesCluster(str(config), clock, seconds=PATIENT))
     yield made
     await made.cluster.close()
     await sim.stop()

@@ -11,6 +11,7 @@ from integrations.catalog_file import parse_catalog
 from integrations.kubernetes import KubernetesCluster
 from integrations.simulated.kubernetes import Behaviour
 from tests.chaos.driver import RealClock
+from tests.patience import PATIENT
 from tests.tester import CATALOG, World
 
 Place = tuple[str, str]
@@ -42,7 +43,7 @@ async def real_world() -> AsyncIterator[World]:
 @pytest.fixture
 async def cluster(real_world: World, tmp_path: Path) -> AsyncIterator[KubernetesCluster]:
     config = real_world.kubernetes.kubeconfig(tmp_path / "kubeconfig", ["main"])
-    made = KubernetesCluster(str(config), RealClock(), seconds=2.0)
+    made = KubernetesCluster(str(config), RealClock(), seconds=PATIENT)
     yield made
     await made.close()
 
@@ -86,7 +87,7 @@ async def test_after_a_broken_watch_everything_is_reported_once_more(
     real_world: World, tmp_path: Path
 ) -> None:
     config = real_world.kubernetes.kubeconfig(tmp_path / "kubeconfig", ["main"])
-    cluster = KubernetesCluster(str(config), RealClock(), seconds=2.0, watch_seconds=1)
+    cluster = KubernetesCluster(str(config), RealClock(), seconds=PATIENT, watch_seconds=1)
     told = Told()
     await followed(cluster, "payments", told)
     # The server ends each watch after its time; what changed in the gap nobody has told.

@@ -1,6 +1,7 @@
 """GitHub, Kubernetes or Slack in trouble: it waits, says so, goes on; nothing is done twice."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from integrations.simulated.server import Fault, FaultKind
 from tests.crowd import most_in_a_second, named, seed_staging, with_services
-from tests.tester import ANA, BEN, CATALOG, CHANNEL, REPO, Bot, State, World
+from tests.scenarios.conftest import Given
+from tests.tester import ANA, BEN, CATALOG, CHANNEL, QUICK, REPO, Bot, State, World
 
 
 async def approved(bot: Bot, service: str = "payments") -> str:
@@ -70,7 +72,8 @@ async def test_github_away_is_asked_again_each_minute_by_itself(bot: Bot) -> Non
     assert bot.world.clock.now() - found.created_at <= timedelta(minutes=2)
 
 
-async def test_a_source_that_does_not_answer_has_its_own_time_limit(bot: Bot) -> None:
+async def test_a_source_that_does_not_answer_has_its_own_time_limit(given: Given) -> None:
+    bot = await given(limits=replace(QUICK, source=2.0))
     bot.world.github.fail(Fault("hang", path="code-scanning", times=None, seconds=30))
     await bot.says("/release payments v2.1.0 prod")
     await bot.until("blocked")

@@ -67,6 +67,8 @@ class _Own:
     """Since when nothing is left to do but to make the canary stable."""
     left: dict[str, datetime] = field(default_factory=dict)
     """ReplicaSets that nobody needs any more, since when."""
+    digests: list[str] = field(default_factory=list)
+    """Its ReplicaSets, by the hash in their names, in the order in which they were made."""
 
 
 class Argo:
@@ -161,6 +163,8 @@ class Argo:
         template = item["spec"]["template"] if found is None else found["spec"]["template"]
         if found is None or found["spec"]["replicas"] != count:
             self._cluster.objects.put(SETS, namespace, replica_set(item, name, template, count))
+            if found is None:
+                self._own[namespace, item["metadata"]["name"]].digests.append(digest)
         pods = self._pods.setdefault((namespace, name), [])
         del pods[count:]
         while len(pods) < count:
@@ -253,10 +257,7 @@ class Argo:
         wanted = {current: canary_pods(item, status)}
         if stable:
             wanted[stable] = wanted_of(item)
-        for found in list(self._cluster.objects.list(SETS, namespace)):
-            digest = found["metadata"]["name"].removeprefix(f"{name}-")
-            if found["metadata"]["labels"].get("rollout") == name:
-                wanted.setdefault(digest, 0)
+        wanted = dict.fromkeys(own.digests, 0) | wanted
         now = self._cluster.now()
         for digest, count in wanted.items():
             there = len(self._pods.get((namespace, f"{name}-{digest}"), ()))
