@@ -98,7 +98,7 @@ class EvidenceRules(Entry):
 
     `findings` counts in each report; `new`, beyond what the live version's report has. `fresh`: how
     old the newest report of a kind may be. `frameworks`: each must be shown to be compliant.
-    `performance`: the least performanceScore, where budgets are set.
+    `performance`: the least performanceScore of services that have budgets.
     """
 
     required: tuple[Kind, ...] = ()
@@ -107,6 +107,14 @@ class EvidenceRules(Entry):
     fresh: Duration | None = None
     frameworks: tuple[Framework, ...] = ()
     performance: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _judged_by_evidence(self) -> Self:
+        if self.performance is not None and Kind.PERFORMANCE not in self.required:
+            raise ValueError(
+                "performance is judged by performance evidence: add performance to required"
+            )
+        return self
 
 
 class Waiver(Entry):

@@ -54,6 +54,8 @@ class EvidenceCase(Entry):
     failed: int = Field(default=0, ge=0)
     complete: bool = True
     thresholds_failed: int = Field(default=0, ge=0)
+    measures: Mapping[str, float] | None = None
+    """Of performance evidence. Left away: each measure that has a budget, just within it."""
     frameworks: Mapping[Framework, ControlStatus] = {}
 
 
@@ -200,14 +202,15 @@ def _evidence(case: Case, rules: Rules, at: datetime) -> tuple[Submitted, ...]:
             EvidenceCase(kind=kind, frameworks=clean if kind is Kind.COMPLIANCE else {})
             for kind in rules.evidence.required
         )
-    return tuple(_submitted(case, one, number, at) for number, one in enumerate(reports, 1))
+    return tuple(_submitted(case, one, number, at, rules) for number, one in enumerate(reports, 1))
 
 
 TESTED = (Kind.UNIT, Kind.INTEGRATION, Kind.E2E)
 
 
-def _submitted(case: Case, one: EvidenceCase, number: int, at: datetime) -> Submitted:
+def _submitted(case: Case, one: EvidenceCase, number: int, at: datetime, rules: Rules) -> Submitted:
     tests = None
+    within = rules.budgets if one.kind is Kind.PERFORMANCE else {}
     if one.kind in TESTED:
         tests = CaseCounts(
             run=one.passed + one.failed, passed=one.passed, failed=one.failed, skipped=0
@@ -230,5 +233,6 @@ def _submitted(case: Case, one: EvidenceCase, number: int, at: datetime) -> Subm
         new=one.new,
         tests=tests,
         thresholds_failed=one.thresholds_failed,
+        measures=within if one.measures is None else one.measures,
         frameworks=one.frameworks,
     )

@@ -16,6 +16,7 @@ from bot.domain.policies import (
     Waiver,
 )
 from bot.domain.requests import ReleaseRequest
+from bot.domain.severities import Severity
 from bot.domain.smoke import CheckList, HostPattern
 from bot.domain.stops import CalendarRule, in_zone, windows_for
 from bot.domain.targets import Target, target_of
@@ -53,6 +54,10 @@ class Rules(Value):
     """When it may not start, and when it may. No part of the fingerprint, nor is the tier: a time
     that is moved voids no approval, since the gates ask anew."""
     evidence: EvidenceRules = EvidenceRules()
+    budgets: Mapping[str, float] = {}
+    """How large measures may be; part of the fingerprint where policy judges by them."""
+    weights: Mapping[Severity, float] = {}
+    """What findings take off the score that the card tells. It judges nothing: no part of it."""
     waivers: tuple[Waiver, ...] = ()
     emergency: Emergency | None = None
     """For an emergency only, so that it changes no other plan; None: policy allows none."""
@@ -80,7 +85,9 @@ class Rules(Value):
             "emergency": None,
             "usual_approvals": None,
         }
-        del data["tier"], data["freezes"], data["windows"]
+        del data["tier"], data["freezes"], data["windows"], data["weights"]
+        if self.evidence.performance is None:
+            del data["budgets"]
         for name, value in unused.items():
             if getattr(self, name) == value:
                 del data[name]
@@ -124,6 +131,8 @@ def rules_for(catalog: Catalog, service: str, environment: str) -> Rules:
         strategies=policy.strategies,
         smoke_checks=_checks(entry, policy.smoke_hosts),
         evidence=policy.evidence,
+        budgets=entry.evidence.budgets,
+        weights=catalog.evidence.weights,
         waivers=policy.waivers,
         tier=entry.tier,
         freezes=tuple(in_zone(freeze, catalog.calendars.zone) for freeze in env.freezes),

@@ -28,7 +28,8 @@ def _written(value: Any) -> Iterator[str]:
             yield f"{key}: {_word(inner)}"
     elif isinstance(value, tuple) and any(isinstance(one, BaseModel) for one in value):
         for one in value:
-            yield " · ".join(f"{key}: {_word(inner)}" for key, inner in one)
+            said = ((key, inner) for key, inner in one if inner is not None and inner != ())
+            yield " · ".join(f"{key}: {_word(inner)}" for key, inner in said)
     else:
         yield _word(value)
 

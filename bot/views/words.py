@@ -80,7 +80,7 @@ def from_to(previous: str | None, version: str) -> str:
 
 def count(number: int, noun: str) -> str:
     """Write a count with its noun: `1 pod`, `4 pods`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def opened(text: str) -> str:

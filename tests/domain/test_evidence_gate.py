@@ -73,8 +73,73 @@ def test_what_is_there_and_clean_passes_and_is_told() -> None:
     result = asked(report(counts={Severity.MEDIUM: 3}), unit, required=(Kind.UNIT, Kind.SAST))
     assert result.status == "passed"
     assert result.sentence == (
-        "unit: 1250 of 1250 tests passed · sast: 0 critical, 0 high, 3 medium"
+        "unit: 1,250 of 1,250 tests passed · sast: 0 critical, 0 high, 3 medium"
     )
+
+
+def test_reports_that_say_the_same_are_told_as_one_in_the_order_of_policy() -> None:
+    kinds = (Kind.SAST, Kind.CONTAINER, Kind.DAST)
+    high = report(Kind.CONTAINER, counts=HIGH, tool="Trivy")
+    result = asked(report(Kind.DAST), high, report(), required=kinds, findings=Limits(high=1))
+    assert result.sentence == (
+        "security score 0.98 · sast, dast: 0 critical, 0 high, 0 medium"
+        " · container: 0 critical, 1 high, 0 medium"
+    )
+
+
+def test_the_scores_are_told_as_scan_tells_them() -> None:
+    sast = report(counts={Severity.MEDIUM: 3, Severity.LOW: 5})
+    image = report(Kind.CONTAINER, tool="Trivy", counts={Severity.MEDIUM: 2})
+    assert asked(sast, image).sentence == "security score 0.97 · sast: 0 critical, 0 high, 3 medium"
+
+
+def paced(p95: float | None, least: float | None = 0.8, budget: float | None = 250) -> GateResult:
+    """The gate's answer to a k6 report, where policy names the least score."""
+    measures = {} if p95 is None else {"http_req_duration.p(95)": p95}
+    wanted = EvidenceRules(required=(Kind.PERFORMANCE,), performance=least)
+    budgets = {} if budget is None else {"http_req_duration.p(95)": budget}
+    by = rules().model_copy(update={"evidence": wanted, "budgets": budgets})
+    k6 = report(Kind.PERFORMANCE, tool="k6", counts={}, measures=measures)
+    result = gate.evaluate(REQUEST, facts(evidence=Known(value=(k6,))), by)
+    assert result is not None
+    return result
+
+
+def test_the_performance_score_must_be_as_good_as_policy_says() -> None:
+    assert paced(284).sentence == "performance score 0.88 · performance green"
+    assert paced(312.5).status == "passed"
+    slow = paced(400)
+    assert (slow.status, slow.reason) == ("failed", "evidence_failed")
+    assert slow.sentence == (
+        "performance: the score is 0.62, and 0.80 is needed "
+        "(http_req_duration.p(95) is 400, budget 250)."
+    )
+    assert slow.next_step == "Make it faster and submit the report anew, then press Retry."
+
+
+def test_a_report_that_measured_nothing_with_a_budget_is_no_yes() -> None:
+    unmeasured = paced(None)
+    assert unmeasured.status == "failed"
+    assert "nothing was measured that has a budget" in unmeasured.sentence
+
+
+def test_where_policy_names_no_score_or_a_service_no_budget_none_is_judged() -> None:
+    assert paced(9000, least=None).status == "passed"
+    assert paced(9000, budget=None).status == "passed"
+
+
+def test_a_least_score_without_the_evidence_for_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="add performance to required"):
+        EvidenceRules(required=(Kind.SAST,), performance=0.8)
+
+
+def test_budgets_are_part_of_a_plan_only_where_policy_judges_by_them() -> None:
+    plain = rules()
+    budgets = {"budgets": {"p95": 250}, "weights": {Severity.LOW: 0.5}}
+    assert plain.model_copy(update=budgets).fingerprint() == plain.fingerprint()
+    wanted = EvidenceRules(required=(Kind.PERFORMANCE,), performance=0.8)
+    judged = plain.model_copy(update={"evidence": wanted})
+    assert judged.model_copy(update=budgets).fingerprint() != judged.fingerprint()
 
 
 BAD: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
@@ -135,7 +200,7 @@ def test_a_source_that_does_not_answer_is_no_yes() -> None:
 def test_an_exception_that_is_used_is_told() -> None:
     result = asked(report(counts=HIGH), waivers=(waiver(),))
     assert result.status == "passed"
-    assert "1 high, 0 medium (allowed until 1 Dec, SEC-12)" in result.sentence
+    assert "1 high (allowed until 1 Dec, SEC-12), 0 medium" in result.sentence
 
 
 def test_one_that_is_not_needed_is_not() -> None:

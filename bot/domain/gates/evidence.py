@@ -4,7 +4,7 @@ Which reports stand where there are several is `domain.superseding`. What eviden
 comes in is in docs/evidence.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from bot.domain.evidence import Framework, Kind
@@ -14,6 +14,7 @@ from bot.domain.policies import Limits
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
+from bot.domain.scores import performance, scores_of
 from bot.domain.severities import Severity
 from bot.domain.submitted import Submitted
 from bot.domain.superseding import standing
@@ -52,8 +53,9 @@ def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult 
         first = min(problems, key=lambda problem: _ORDER.index(problem.reason))
         sentence = " ".join(problem.sentence for problem in problems)
         return failed(NAME, first.reason, sentence, first.next_step)
-    asked = [report for report in reports if report.kind in wanted.required]
-    return passed(NAME, " · ".join(_told(asked, facts, rules)))
+    # In the order in which policy names them: reports come in any.
+    asked = [report for kind in wanted.required for report in reports if report.kind is kind]
+    return passed(NAME, " · ".join([*_scores(reports, rules), *_told(asked, facts, rules)]))
 
 
 _ORDER = (
@@ -72,8 +74,8 @@ def _of_kind(
         yield Problem(
             reason=Reason.EVIDENCE_MISSING,
             sentence=f"There is no {kind} evidence for {request.version}.",
-            next_step=f"Run the workflow that submits it for {request.version}'s commit, "
-            "then press Retry.",
+            next_step=f"Run the workflow that submits it at {request.version}'s tag; this goes on "
+            "when the report has come.",
         )
         return
     for report in reports:
@@ -86,10 +88,13 @@ def _of_kind(
             reason=Reason.EVIDENCE_OLD,
             sentence=f"{kind.capitalize()} evidence is {_age(age)} old, and {_age(fresh)} is "
             "allowed.",
-            next_step="Run the workflow that submits it again, then press Retry.",
+            next_step="Run the workflow that submits it again; this goes on when the report has "
+            "come.",
         )
     if kind is Kind.COMPLIANCE:
         yield from _compliance(reports, rules.evidence.frameworks)
+    if kind is Kind.PERFORMANCE:
+        yield from _score(reports, rules)
 
 
 def _failures(report: Submitted) -> Iterator[Problem]:
@@ -150,7 +155,44 @@ def _compliance(reports: Sequence[Submitted], wanted: Sequence[Framework]) -> It
             )
 
 
+def _score(reports: Sequence[Submitted], rules: Rules) -> Iterator[Problem]:
+    """Compare the score with the least that policy takes, where the service has budgets."""
+    least = rules.evidence.performance
+    if least is None or not rules.budgets:
+        return
+    score = performance(reports, rules.budgets)
+    if score is None:
+        yield Problem(
+            reason=Reason.EVIDENCE_FAILED,
+            sentence=f"performance: nothing was measured that has a budget "
+            f"({', '.join(rules.budgets)}).",
+            next_step="Submit a report that has it, then press Retry.",
+        )
+    elif score < least:
+        yield Problem(
+            reason=Reason.EVIDENCE_FAILED,
+            sentence=f"performance: the score is {score:.2f}, and {least:.2f} is needed "
+            f"({', '.join(_over_budget(reports, rules.budgets))}).",
+            next_step="Make it faster and submit the report anew, then press Retry.",
+        )
+
+
+def _over_budget(reports: Sequence[Submitted], budgets: Mapping[str, float]) -> Iterator[str]:
+    for name, budget in budgets.items():
+        worst = max((r.measures[name] for r in reports if name in r.measures), default=0.0)
+        if worst > budget:
+            yield f"{name} is {worst:g}, budget {budget:g}"
+
+
 FRAMEWORKS: dict[Framework, str] = {"sox": "SOX", "pci_dss": "PCI DSS", "gdpr": "GDPR"}
+
+
+def _scores(reports: Sequence[Submitted], rules: Rules) -> Iterator[str]:
+    """Give the scores that `/scan` and the events have, of all that stands."""
+    found = scores_of(reports, rules.weights, rules.budgets)
+    for name, score in (("security", found.security), ("performance", found.performance)):
+        if score is not None:
+            yield f"{name} score {score:.2f}"
 
 
 def _told(reports: Sequence[Submitted], facts: Facts, rules: Rules) -> Iterator[str]:
@@ -159,15 +201,27 @@ def _told(reports: Sequence[Submitted], facts: Facts, rules: Rules) -> Iterator[
     for report in tested:
         tests = report.tests
         if tests is not None:
-            yield f"{report.kind}: {tests.passed} of {tests.run} tests passed"
+            yield f"{report.kind}: {tests.passed:,} of {tests.run:,} tests passed"
+    said: dict[str, list[str]] = {}
     for report in reports:
         if report.tests is None and report.kind not in (Kind.COMPLIANCE, Kind.PERFORMANCE):
-            result = _weigh(report, report.counts, rules.evidence.findings, facts, rules)
-            counts = ", ".join(f"{report.counts.get(s, 0)} {s}" for s in TOLD)
-            yield f"{report.kind}: {counts}{in_words(result)}"
+            said.setdefault(_counted(report, facts, rules), []).append(report.kind.value)
+    for counts, kinds in said.items():
+        yield f"{', '.join(dict.fromkeys(kinds))}: {counts}"
     green = [r.kind.value for r in reports if r.kind in (Kind.COMPLIANCE, Kind.PERFORMANCE)]
     if green:
         yield f"{', '.join(dict.fromkeys(green))} green"
+
+
+def _counted(report: Submitted, facts: Facts, rules: Rules) -> str:
+    """Tell the counts that matter, each with the exceptions that it needs."""
+    result = _weigh(report, report.counts, rules.evidence.findings, facts, rules)
+    parts = []
+    for severity in TOLD:
+        used = tuple(waiver for waiver in result.used if waiver.severity is severity)
+        words = in_words(result.model_copy(update={"used": used}))
+        parts.append(f"{report.counts.get(severity, 0)} {severity}{words}")
+    return ", ".join(parts)
 
 
 def _age(age: timedelta) -> str:
