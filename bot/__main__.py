@@ -18,6 +18,7 @@ from bot import analysis, evidence, logs, policy, record_cli
 from bot import demo as demo_
 from bot.app import App, CatalogError, catalog_schema, load_catalog, now_at
 from bot.command_line import read_settings, run
+from bot.demo_evidence import DemoError
 from bot.domain.catalog import Catalog
 from bot.domain.deliveries import Which
 from bot.engine.resending import resend
@@ -119,8 +120,8 @@ def demo(
             logs.set_up(Settings(log_format="json"), stream)
             try:
                 asyncio.run(demo_.play(folder) if play else demo_.by_hand(folder))
-            except demo_.PlayError as error:
-                typer.echo(f"The play-through went wrong: {error}", err=True)
+            except DemoError as error:
+                typer.echo(f"The demo went wrong: {error}", err=True)
                 raise typer.Exit(1) from error
             except KeyboardInterrupt:
                 raise typer.Exit(0) from None

@@ -1,7 +1,8 @@
 """The demo: the main job on the simulated systems, by hand or as a play-through.
 
 Starts `integrations.simulated`, points the settings at it, and runs `bot.app` unchanged. The
-catalogue is a copy of QuantiVista's with short bakes; clusters, tags and ledger are seeded.
+catalogue is a copy of QuantiVista's (`demo_catalog`); clusters, tags, evidence and ledger are
+seeded.
 """
 
 import asyncio
@@ -14,11 +15,17 @@ from pathlib import Path
 import aiohttp
 
 from bot.app import App, host_time, load_catalog
-from bot.demo_evidence import hand_in, issued_by
+from bot.demo_catalog import JUDGED, short
+from bot.demo_evidence import (
+    UNPROVEN,
+    DemoError,
+    Pipeline,
+    at_the_beginning,
+    issued_by,
+    the_last_one,
+)
 from bot.demo_world import CHANNEL, PEOPLE, seed, seed_metrics
 from bot.domain.catalog import Catalog
-from bot.domain.environments import Reports
-from bot.domain.indicators import Doubt
 from bot.domain.releases import Release
 from bot.domain.sinks import Events, HttpSink
 from bot.engine.world import Limits
@@ -43,64 +50,34 @@ LIMITS = Limits(
     grace=timedelta(seconds=5),
 )
 
+READING = 0.6
+"""Seconds that a person looks at something before they go on."""
+
 KEY = "RELEASE_BOT_DEMO_KEY"
 """The variable that holds the key which signs the demo's events."""
 
 WELCOME = """\
 QuantiVista's release channel, played on this machine. Nothing outside it is touched.
 57 services in three environments run in a simulated cluster; bakes last seconds instead of
-minutes, and the ledger is seeded. Slack, GitHub, Kubernetes and Prometheus are simulated, the
-bot is real.
+minutes, the market has just closed, and ledger and evidence are seeded. Slack, GitHub,
+Kubernetes and Prometheus are simulated, the bot is real.
 
-Try:  /release trading-decision v2.1.0 prod      then  /as ben  and press 1
-      /release position-sizing v1.10.0 prod      (refused: it says what to release first)
-      /release order-management v2.0.0 prod           (its metrics take it back)
-      /scan trading-decision v2.1.0                   what scanners say of it
-      /env report              /env list              environments that everybody forgot
-      /release status          /release help          ?  for the terminal's own words
+Try:  /scan trading-decision v2.1.0              what scanners and tests say of it
+      /release trading-decision v2.1.0 prod      then  /as ben  and press 1,  /as dora  and press 1
+      /release position-sizing v1.10.0 prod      refused: it says what to release first
+      /release reporting v1.10.0 prod            refused: a proof is missing
+      /release alerts v1.10.0 prod               refused: its image has a critical vulnerability
+      … --emergency --reason "what burns"        behind either, as dan: passes it, is reviewed after
+      /release order-management v2.0.0 prod      its metrics take it back
+      /release reconciliation v1.10.0 prod       its checklist comes before anybody's yes
+      /release where prod                        what can be released now, what is in the way
+      /env report    /env list                   environments that everybody forgot
+      /release status    /release help           ?  for the terminal's own words
       /quit to leave"""
 
 
-class PlayError(Exception):
+class PlayError(DemoError):
     """The play-through did not go as it should."""
-
-
-JUDGED = "order-management"
-"""The service whose bakes are long enough for its metrics to tell something."""
-
-QUICK = {
-    "every": timedelta(seconds=1),
-    "scrape": timedelta(seconds=1),
-    "late": timedelta(seconds=0.3),
-    "warm_up": timedelta(seconds=0.5),
-}
-"""How often metrics are scraped and looked at here."""
-
-
-def short(catalog: Catalog) -> Catalog:
-    """Copy the catalogue with bakes of seconds, so that a demo is not a working day."""
-    services = {
-        name: service.model_copy(
-            update={
-                "strategy": service.strategy.model_copy(
-                    update={
-                        "bake": timedelta(seconds=12 if name == JUDGED else 1.2),
-                        "watch": timedelta(seconds=2),
-                    }
-                ),
-                "metrics": service.metrics.model_copy(update=QUICK),
-            }
-        )
-        for name, service in catalog.services.items()
-    }
-    # In a second nothing can be told: what asks at the end of a bake goes on here instead.
-    policies = {
-        name: policy.model_copy(update={"analysis": Doubt(undecided="go-on")})
-        for name, policy in catalog.policies.items()
-    }
-    # What appears by the clock would come between a person and the card they look at.
-    changes = {"services": services, "policies": policies, "reports": Reports()}
-    return catalog.model_copy(update=changes)
 
 
 @dataclass
@@ -114,6 +91,7 @@ class Stage:
     sink: SimulatedSink
     issuer: SimulatedIssuer
     app: App
+    pipeline: Pipeline
 
     @classmethod
     async def set_up(cls, data: Path) -> "Stage":
@@ -128,7 +106,9 @@ class Stage:
         issuer = SimulatedIssuer(host_time, asyncio.sleep)
         for system in (slack, github, kubernetes, prometheus, sink, issuer):
             await system.start()
-        catalog = issued_by(issuer, _told_to(sink, short(load_catalog(EXAMPLE).catalog)))
+        catalog = issued_by(
+            issuer, _told_to(sink, short(load_catalog(EXAMPLE).catalog, host_time()))
+        )
         versions = seed(catalog, slack, github, kubernetes)
         seed_metrics(catalog, prometheus)
         settings = _settings(slack, github, prometheus, data).model_copy(
@@ -139,8 +119,9 @@ class Stage:
         slack.app.url = f"{app.url}/slack/events"
         github.hooks.url, github.hooks.secret = f"{app.url}/github/webhooks", "demo"
         await _seed_ledger(app, versions, host_time())
-        await hand_in(app.url, issuer, github)
-        return cls(slack, github, kubernetes, prometheus, sink, issuer, app)
+        pipeline = Pipeline(app.url, catalog, issuer, github)
+        await pipeline.hand_in(at_the_beginning())
+        return cls(slack, github, kubernetes, prometheus, sink, issuer, app, pipeline)
 
     async def take_down(self) -> None:
         """Stop the bot, then the simulated systems."""
@@ -218,7 +199,7 @@ async def play(data: Path) -> None:
 
 
 class Play:
-    """The play-through: five releases, told as the channel shows them."""
+    """The play-through: six releases, told as the channel shows them."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -231,6 +212,7 @@ class Play:
             try:
                 await self._release_and_roll_back()
                 await self._refused_for_its_order()
+                await self._stopped_for_a_proof()
                 await self._undone_before_traffic()
                 await self._taken_back_by_its_metrics()
                 await asyncio.sleep(1.2)
@@ -273,15 +255,21 @@ class Play:
                 labels = [b.label for b in message.buttons()]
                 if words in message.rendered() and (button is None or button in labels):
                     # A person reads before they press.
-                    await asyncio.sleep(0.8)
+                    await asyncio.sleep(READING)
                     return message
             await asyncio.sleep(0.1)
         raise PlayError(f"no card said {words!r} within 30 s")
+
+    async def _approved(self, headline: str, *people: str) -> None:
+        asked = await self._card(headline, button="Approve")
+        for person in people:
+            await self._clicks(person, "Approve", asked)
 
     async def _told(self, words: str) -> None:
         """Wait until something was shown to one person alone."""
         for _ in range(100):
             if any(words in m.rendered() for m in self._stage.slack.space.ephemerals):
+                await asyncio.sleep(READING)
                 return
             await asyncio.sleep(0.1)
         raise PlayError(f"nobody was told {words!r} within 10 s")
@@ -300,13 +288,15 @@ class Play:
 
     async def _release_and_roll_back(self) -> None:
         self._scene(
-            "1. A release: its proofs, plan, gates, a second person's yes, step by step to 100 %."
+            "1. A release: its proofs, plan, gates, two people's yes, step by step to 100 %."
         )
         await self._says("ana", "/scan trading-decision v2.1.0")
-        await self._told("Security score 0.98")
+        await self._told("Security score 0.95")
         await self._says("ana", "/release trading-decision v2.1.0 prod")
         asked = await self._card("trading-decision 2.0.5 → 2.1.0", button="Approve")
         await self._clicks("ben", "Approve", asked)
+        asked = await self._card("Waiting for security (1 of 2)", button="Approve")
+        await self._clicks("dora", "Approve", asked)
         live = await self._card("Live since", button="Roll back")
         await self._ended_as("trading-decision", "succeeded")
         self._scene("2. One click, and the traffic is back.")
@@ -323,24 +313,37 @@ class Play:
         await self._card("Cancelled by", button="⋯ Details")
         await self._ended_as("position-sizing", "cancelled")
 
+    async def _stopped_for_a_proof(self) -> None:
+        service, version = UNPROVEN
+        self._scene(
+            "4. A release that lacks a proof: it says which, and goes on when that has come."
+        )
+        await self._says("ana", f"/release {service} {version} prod")
+        await self._card(f"There is no compliance evidence for {version}", button="Retry")
+        report = the_last_one()
+        self._narrator.say(report.workflow, f"POST /evidence/{service}/{version}?kind=compliance")
+        await self._stage.pipeline.hand_in([report])
+        card = await self._card(f"{service} 1.9.2 → 1.10.0", button="Approve")
+        await self._clicks("ana", "Cancel", card)
+        await self._card("Cancelled by", button="⋯ Details")
+        await self._ended_as(service, "cancelled")
+
     async def _undone_before_traffic(self) -> None:
-        self._scene("4. A version that crashes: undone before it takes traffic.")
+        self._scene("5. A version that crashes: undone before it takes traffic.")
         await self._says("ana", "/release web-ui v2.0.0 prod")
-        asked = await self._card("web-ui", button="Approve")
-        await self._clicks("cyn", "Approve", asked)
+        await self._approved("web-ui 1.9.2 → 2.0.0", "cyn", "dora")
         await self._card("before traffic moved")
         await self._ended_as("web-ui", "failed")
 
     async def _taken_back_by_its_metrics(self) -> None:
-        self._scene("5. A version that fails more often than the one before: its metrics tell.")
+        self._scene("6. A version that fails more often than the one before: its metrics tell.")
         await self._says("ana", "/release order-management v2.0.0 prod")
-        asked = await self._card("order-management 1.9.2 → 2.0.0", button="Approve")
-        await self._clicks("ben", "Approve", asked)
+        await self._approved("order-management 1.9.2 → 2.0.0", "ben", "dora")
         await self._card("Rolled back at")
         await self._ended_as(JUDGED, "rolled_back")
 
     async def _heard_on_the_platform(self) -> None:
-        self._scene("6. What the platform heard: each start and each ending, signed.")
+        self._scene("7. What the platform heard: each scan, start and ending, signed.")
         # Three releases and one rollback began; each is told of twice.
         for _ in range(100):
             if len(self._stage.sink.told) == 8:  # noqa: PLR2004 - see above

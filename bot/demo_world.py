@@ -38,6 +38,9 @@ NEXT = {
     "risk-limits": (EARLIER, "v1.0.0"),
     "web-ui": ("v1.9.2", "v2.0.0"),
     "order-management": ("v1.9.2", "v2.0.0"),
+    "reporting": ("v1.9.2", "v1.10.0"),
+    "alerts": ("v1.9.2", "v1.10.0"),
+    "reconciliation": ("v1.9.2", "v1.10.0"),
 }
 """Services with something to release: what production runs, and what staging has already."""
 
@@ -150,7 +153,7 @@ def _seed_github(
     catalog: Catalog, github: SimulatedGitHub, kubernetes: SimulatedKubernetes
 ) -> dict[Where, str]:
     commits: dict[Where, str] = {}
-    work = [("ana", "Decide faster"), ("dan", "Guard the limits"), ("dora", "Mend the parser")]
+    work = [("ana", "Decide faster"), ("dan", "Guard the limits"), ("ana", "Mend the parser")]
     for service, entry in catalog.services.items():
         older = VERSIONS.get(service, ORDINARY)
         code = f"{(entry.path or '{service}').format(service=service)}/main.py"
@@ -171,6 +174,8 @@ def _seed_github(
         kubernetes.cluster.deploy(namespace, f"{service}-{slot}", image)
 
     repository = "quantivista/platform"
+    github.repository(repository).number = 4711  # as the catalogue has it
+    github.watching.enable(repository)
     github.packages.seed(repository)
     deploy = Workflow("deploy.yml", queue=0.3, duration=1.2, on_success=deployed)
     github.add_workflow(repository, deploy)

@@ -84,11 +84,18 @@ def test_the_play_through_tells_the_story_and_its_record_verifies(
     asyncio.run(demo.play(tmp_path))
     told = capsys.readouterr().out
     for words in (
-        "Waiting for a release manager",
+        "Security score 0.95 · performance score 0.88.",
+        "Waiting for a release manager and security (0 of 2)",
+        "✓ evidence security score 0.95 · performance score 0.88 · e2e: 1,250 of 1,250 tests",
+        "1 high (allowed until ",
+        "✓ window market closed is open until ",
         "✓ 100 % on green",
         "Traffic is back on blue",
         "Release it first: /release risk-limits",
+        "✗ evidence There is no compliance evidence for v1.10.0. Run the workflow",
+        "compliance.yml ▸ POST /evidence/reporting/v1.10.0?kind=compliance",
         "crashes again and again",
+        "SecurityScanCompletedEvent  trading-decision-service v2.1.0  0.95",
         "DeploymentCompletedEvent  web-ui v2.0.0  FAILED",
         "That was the main job.",
     ):

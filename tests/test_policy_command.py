@@ -1,15 +1,19 @@
 """`release-bot policy`: explain, rights and test, as an operator calls them."""
 
+# ruff: noqa: E501 - snapshots are as long as what people read
+
 import json
 from pathlib import Path
 
 import pytest
+from inline_snapshot import snapshot
 from typer.testing import CliRunner
 
 from bot.domain.permissions import VERBS
 from bot.policy import cli
 from commands._router import discover
 from tests.domain.test_applying import LAYERED
+from tests.test_command_line import EXAMPLE
 
 CASES = """\
 cases:
@@ -127,3 +131,41 @@ def test_a_file_of_cases_that_cannot_be_used(
     file.write_text(text)
     status, _, wrong = ran("test", str(file), "--catalog", str(catalog))
     assert (status, sentence in wrong) == (1, True), wrong
+
+
+def test_the_example_s_policy_is_what_its_cases_say() -> None:
+    cases = EXAMPLE.with_name("policy-cases.yaml")
+    status, said, wrong = ran("test", str(cases), "--catalog", str(EXAMPLE))
+    assert (status, wrong) == (0, ""), said
+    # The refusals are tried too.
+    assert said.count(": evidence failed") >= 8
+    assert ": window waiting" in said
+    assert ": freeze waiting" in said
+
+
+def test_the_example_explains_itself() -> None:
+    _, said, _ = ran("explain", "trading-decision", "prod", "--catalog", str(EXAMPLE))
+    assert said.partition("evidence: ")[2].partition("\nsoak: ")[0] == snapshot("""\
+policies.production.evidence (environment production)
+  required: e2e, sast, container, dast, compliance
+  findings: critical 0, high 0, medium 10, low no limit, unknown 0
+  new: critical 0, high 0, medium 3, low no limit, unknown 0
+  fresh: 7d
+  frameworks: sox, pci_dss, gdpr
+  performance: no limit
+
+waivers: policies.production.waivers (environment production)
+  id: SEC-12 · severity: high · count: 1 · kinds: sast · rule: py/weak-hash · owner: security · reason: MD5 names files of a cache and guards nothing; it goes with cache 3 · until: 2027-03-31
+
+windows: policies.production.windows (environment production)
+  name: market closed · when: Mon-Sun 16:30-09:00 America/New_York · tiers: trading, execution
+  name: weekend · when: Sat-Sun 00:00-24:00 America/New_York · tiers: trading, execution
+""")
+    assert "  needs: release-managers 1, security 1\n" in said
+    _, staging, _ = ran("explain", "trading-decision", "stage", "--catalog", str(EXAMPLE))
+    assert "  required: integration, performance\n" in staging
+    assert "  performance: 0.8\n" in staging
+    _, packaged, _ = ran("explain", "kafka", "prod", "--catalog", str(EXAMPLE))
+    assert "policies.packaged.evidence (tier infrastructure)\n  required: container\n" in packaged
+    _, books, _ = ran("explain", "reconciliation", "prod", "--catalog", str(EXAMPLE))
+    assert "  checklist: No reconciliation is running, Finance knows when it begins\n" in books

@@ -154,6 +154,20 @@ def test_each_kind_of_evidence_is_submitted_by_one_job() -> None:
     assert set(re.findall(r"[a-z0-9]+", described)) - {"or"} == KINDS
 
 
+def test_each_kind_that_policy_asks_for_is_handed_in_by_a_workflow_that_the_catalogue_lists() -> (
+    None
+):
+    asked = {
+        kind
+        for policy in CATALOG["policies"].values()
+        for kind in policy.get("evidence", {}).get("required", ())
+    }
+    sources = CATALOG["defaults"]["services"]["evidence"]["workflows"]
+    listed = {re.sub(r"^quantivista/platform/\.github/workflows/|@.*$", "", one) for one in sources}
+    assert asked == set().union(*(kinds_of(name, job) for name, job in JOBS if name in listed))
+    assert listed <= FILES.keys()
+
+
 @pytest.mark.parametrize("path", [*WORKFLOWS.values(), *ACTIONS.values()], ids=str)
 def test_whatever_is_used_is_one_commit_or_ours(path: Path) -> None:
     used = re.findall(r"^ *(?:- )?uses: (.+)$", path.read_text(), re.MULTILINE)
