@@ -60,7 +60,8 @@ WELCOME = """\
 QuantiVista's release channel, played on this machine. Nothing outside it is touched.
 57 services in three environments run in a simulated cluster; bakes last seconds instead of
 minutes, the market has just closed, and ledger and evidence are seeded. Slack, GitHub,
-Kubernetes and Prometheus are simulated, the bot is real.
+Kubernetes and Prometheus are simulated, the bot is real. You are ana, who owns the services, as
+dan does; ben and cyn manage releases, dora is security, dan is called at night.
 
 Try:  /scan trading-decision v2.1.0              what scanners and tests say of it
       /release trading-decision v2.1.0 prod      then  /as ben  and press 1,  /as dora  and press 1
