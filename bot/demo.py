@@ -59,7 +59,7 @@ KEY = "RELEASE_BOT_DEMO_KEY"
 WELCOME = """\
 QuantiVista's release channel, played on this machine. Nothing outside it is touched.
 57 services in three environments run in a simulated cluster; bakes last seconds instead of
-minutes, the market has just closed, and ledger and evidence are seeded. Slack, GitHub,
+minutes, the market is closed whatever the hour, and ledger and evidence are seeded. Slack, GitHub,
 Kubernetes and Prometheus are simulated, the bot is real. You are ana, who owns the services, as
 dan does; ben and cyn manage releases, dora is security, dan is called at night.
 
