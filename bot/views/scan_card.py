@@ -68,10 +68,22 @@ def _report(one: Submitted, scanned: Scanned) -> str:
     return "\n".join(lines)
 
 
+FOUND = "•"
+"""Something was found. Whether that is too much is for each environment's policy to say."""
+
+
 def _mark(one: Submitted) -> str:
     if not one.complete:
         return "!"
-    return "✓" if one.clean else "✗"
+    if one.clean:
+        return "✓"
+    return FOUND if one.counts and not _failed(one) else "✗"
+
+
+def _failed(one: Submitted) -> bool:
+    """Whether something in it failed by its own measure, whatever policy says."""
+    untested = one.tests is not None and (one.tests.failed > 0 or one.tests.run == 0)
+    return untested or one.thresholds_failed > 0 or "NON_COMPLIANT" in one.frameworks.values()
 
 
 def _tool(one: Submitted) -> str:
@@ -172,7 +184,7 @@ def _code_scanning(scanned: Scanned) -> str:
         Severity.LOW: scan_.low,
     }
     said = _counts(counts)
-    return f"{'✗' if said else '✓'} {name}: {said or 'no open alert'}."
+    return f"{FOUND if said else '✓'} {name}: {said or 'no open alert'}."
 
 
 def _checks(scanned: Scanned) -> str:
@@ -197,7 +209,7 @@ def _alerts(name: str, found: Known[Alerts] | Unknown) -> str:
     more = "" if alerts.whole else ", and more than were read"
     elsewhere = f" {alerts.elsewhere:,} in other paths." if alerts.elsewhere else ""
     return (
-        f"{'✗' if said else '✓'} {name} (the repository's, whatever the version): "
+        f"{FOUND if said else '✓'} {name} (the repository's, whatever the version): "
         f"{said or 'no open alert'}{more}.{elsewhere}"
     )
 

@@ -51,17 +51,17 @@ Compared with 2.0.5, live in production.
 ✓ performance · k6 · came 16:30 · [run]
 ✗ compliance · compliance · written 1 Mar 09:00 · [run]
     sox non compliant, pci_dss non compliant, gdpr non compliant.
-✗ container · Trivy · came 16:30 · [run]
+• container · Trivy · came 16:30 · [run]
     2 medium.
-✗ sast · CodeQL 2.1 · came 16:30 · [run]
+• sast · CodeQL 2.1 · came 16:30 · [run]
     2 high.
     Against live: new 1 high; 1 gone.
     new: high <!channel> new · src/<!channel> new.py · <!channel> new
     gone: high was · src/was.py · was
 ✓ Code scanning of this commit: no open alert.
 ✓ 2 checks green.
-✗ Secret scanning (the repository's, whatever the version): 1 critical.
-✗ Dependabot (the repository's, whatever the version): 1 medium.
+• Secret scanning (the repository's, whatever the version): 1 critical.
+• Dependabot (the repository's, whatever the version): 1 medium.
 ✓ GitHub lists an attestation of image sha256:aaaaaaaaaaaa. Its signature is not verified here.\
 """)
 

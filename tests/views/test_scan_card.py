@@ -120,10 +120,10 @@ Which version is live in production is not known.
 Nobody has submitted evidence for this commit.
 ◷ Missing for a whole scan: sast.
     `release-bot evidence submit FILE --service payments --version v2.1.0 --kind sast`
-✗ Code scanning of this commit: 2 high.
+• Code scanning of this commit: 2 high.
 ✗ Checks: &lt;b&gt; not green.
 ◷ Secret scanning is not enabled for the repository.
-✗ Dependabot (the repository's, whatever the version): 1,000 low, and more than were read. 4 in other paths.
+• Dependabot (the repository's, whatever the version): 1,000 low, and more than were read. 4 in other paths.
 ✓ GitHub lists an attestation of image sha256:aaaaaaaaaaaa. Its signature is not verified here.
 ✗ GitHub lists no attestation of image sha256:bbbbbbbbbbbb.\
 """)
