@@ -117,11 +117,11 @@ def _baseline(space: Space, target: Target) -> Iterator[Said]:
     named = [space.find(SERVICES, name) for name in target.slot_services or ()]
     services = [service for service in named if service is not None]
     yield from baselines.judged(item, target, services, _deployed(space, target).values())
-    # While a release is under way it has some, for as long as it is compared with.
-    released = objects.annotations(item).get(objects.RELEASE)
-    if int(item["spec"].get("replicas", 1)) and released is None:
-        sentence = f"Deployment {target.baseline} has pods, and takes traffic beside the live slot."
-        yield sentence, "Set its replicas to 0; a release gives it pods for a while."
+    if int(item["spec"].get("replicas", 1)):
+        given = objects.annotations(item).get(objects.RELEASE)
+        whose = f"from {given}" if given else "from no release"
+        sentence = f"Deployment {target.baseline} has pods, {whose}, and takes traffic."
+        yield sentence, "Unless that release is under way, set its replicas to 0."
 
 
 def _services(space: Space, target: Target) -> Iterator[Said]:
