@@ -8,6 +8,8 @@ import pytest
 from bot.domain.lifecycle import State
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
+from bot.errors import ConflictError
+from bot.ports_baseline import BaselinePatch
 from integrations.simulated.kubernetes import Behaviour, seeding
 from integrations.simulated.prometheus import Load
 from integrations.simulated.server import Fault
@@ -124,6 +126,7 @@ async def test_a_bad_version_goes_back_and_takes_the_baseline_along(given: Given
     assert release.reason is Reason.METRICS_UNHEALTHY
     assert "✗ Unhealthy: errors" in bot.thread()
     assert "(baseline 0." in bot.thread()
+    assert "; baseline 2.0.5: 0." in bot.thread()
     assert bot.thread().index("Traffic is back") < bot.thread().index("The baseline is at 0 pods")
     assert (size(bot), size(bot, "orders-blue"), bot.live("orders")) == (0, 3, "blue")
 
@@ -252,6 +255,52 @@ async def test_changed_by_hand_it_proves_nothing_and_a_person_is_asked(
     assert (size(bot), bot.live("orders")) == (0, "blue")
 
 
+async def test_changed_while_it_comes_up_it_is_held_and_goes_on_when_it_is_put_right(
+    given: Given,
+) -> None:
+    bot = seeded(await given(catalog=BASED))
+    cluster = bot.world.kubernetes.cluster
+    cluster.ready_after = 30.0
+    release = await begun(bot)
+    await bot.until(lambda r: is_at("baseline", r) and size(bot) == 3, release)
+    cluster.edit("deployments", SPACE, BASE, {"spec": {"replicas": 1}})
+    await bot.until("paused", release)
+    assert "The baseline is set to 1 pod; this release gave it 3." in bot.card()
+    cluster.deploy(SPACE, BASE, "somebody/else:1")
+    await bot.clicks("Resume")
+    await bot.until("paused", release)
+    assert f"The baseline runs somebody/else:1, not {OLD}, which is live." in bot.card()
+    cluster.deploy(SPACE, BASE, OLD)
+    await bot.clicks("Resume")
+    await bot.until(partial(has_weight, 10), release)
+    assert size(bot) == 3
+    await bot.until("succeeded", release)
+
+
+async def test_a_mark_on_it_that_is_newer_than_the_database_holds_it(given: Given) -> None:
+    bot = seeded(await given(catalog=BASED))
+    marks = {"metadata": {"annotations": {"release-bot/fence": "100000"}}}
+    bot.world.kubernetes.cluster.edit("deployments", SPACE, BASE, marks)
+    release = await begun(bot)
+    await bot.until("paused", release)
+    assert "Deployment orders-baseline bears fence 100000" in bot.card(release)
+    await bot.clicks("Resume")
+    await bot.until("succeeded", release)
+    assert size(bot) == 0
+
+
+async def test_what_is_live_changed_since_the_plan_is_held(given: Given) -> None:
+    bot = seeded(await given(catalog=BASED))
+    release = await begun(bot)
+    await bot.until(partial(is_at, "smoke"), release)
+    bot.world.kubernetes.cluster.deploy(SPACE, "orders-blue", "somebody/else:1")
+    await bot.until("paused", release)
+    assert f"Blue runs somebody/else:1, not {OLD}, which was live when it began." in bot.card()
+    assert size(bot) == 0
+    await bot.clicks("Cancel")
+    await bot.until("cancelled", release)
+
+
 async def test_another_size_that_a_person_has_seen_is_as_good(given: Given) -> None:
     bot = seeded(await given(catalog=BASED))
     release = await begun(bot)
@@ -330,6 +379,29 @@ async def test_cancelled_while_it_is_brought_it_goes_with_all_the_rest(given: Gi
     await bot.clicks("Cancel")
     await bot.until("cancelled", release)
     assert (size(bot), size(bot, "orders-blue"), bot.live("orders")) == (0, 3, "blue")
+
+
+async def test_a_process_frozen_before_its_patch_brings_nothing_after_the_end(
+    given: Given,
+) -> None:
+    bot = seeded(await given(catalog=BASED))
+    release = await begun(bot)
+    await bot.until(partial(is_at, "smoke"), release)
+    lost = Fault("status", path=BASE, method="PATCH", times=None, status=503)
+    bot.world.kubernetes.faults.append(lost)
+    found = await bot.until(partial(is_at, "baseline"), release)
+    assert found.plan is not None
+    cluster, target = bot.app.world.cluster, found.plan.target
+    seen = await cluster.look_at_baseline(target)
+    await bot.passes(timedelta(seconds=10))
+    bot.world.kubernetes.faults.clear()
+    await bot.clicks("Cancel")
+    await bot.until("cancelled", release)
+    assert "baseline is at 0" not in bot.thread(release)
+    patch = BaselinePatch(image=OLD, slot="blue", replicas=3)
+    with pytest.raises(ConflictError):
+        await cluster.change_baseline(target, seen, patch, fence=2, release=release)
+    assert size(bot) == 0
 
 
 async def test_rolled_back_in_the_middle_the_traffic_comes_first(given: Given) -> None:

@@ -16,12 +16,13 @@ from bot.engine.steps.verify import MAY_PASS
 from bot.engine.steps.work import Work
 from bot.errors import ConflictError, PermanentError, TemporaryError
 from bot.ports_baseline import BaselinePatch
+from bot.store import intents
 from bot.store.intents import Intent
 from bot.views import baseline_lines
 
 KIND = "baseline"
-BROUGHT = "brought"
-"""The effect: image, label and size were set. Its result is the size."""
+CLEARED, BROUGHT, REMOVED = "cleared", "brought", "removed"
+"""The effects: old pods go; image, label and size are set, or it goes again. A result is a size."""
 
 AGAIN = timedelta(seconds=5)
 """How soon a removal is tried again that the cluster has refused."""
@@ -79,9 +80,9 @@ async def _begin(work: Work, seen: BaselineFact, live: SlotFact, size: int) -> O
     if not (seen.wanted or seen.total):
         return await _set_up(work, seen, live, size)
     if seen.wanted:
-        await work.intend("cleared", about=f"{_name(work)}: 0 pods, so that all are new")
+        await work.intend(CLEARED, about=f"{_name(work)}: 0 pods, so that all are new")
         await _change(work, seen, BaselinePatch(replicas=0))
-        await work.record("cleared", "0")
+        await work.record(CLEARED, str(seen.wanted))
     return work.overdue() or Wait(_soon(work), baseline_lines.clearing(seen))
 
 
@@ -185,12 +186,19 @@ async def _remove(work: Work) -> Outcome:
 
 
 async def _remove_afterwards(work: Work) -> Outcome:
-    """On the way back: only what this release has brought, and for no longer than it is worth."""
+    """On the way back: only what this release has begun, and for no longer than it is worth.
+
+    Written once even where it has no pods: a process that was frozen before its patch finds
+    another mark then, and can bring nothing back.
+    """
+    if not await _was_begun(work):
+        return Done()
     seen = await work.world.cluster.look_at_baseline(work.plan.target)
-    if not seen.exists or seen.release != work.release.id or work.newer_mark("", seen.fence):
+    if not seen.exists or work.newer_mark(_name(work), seen.fence):
         return Done(changes={"beside": None})
-    if not seen.wanted:
-        said = baseline_lines.removed() if await work.intent("removed") else None
+    removed = await work.intent(REMOVED)
+    if removed and removed.result is not None:
+        said = baseline_lines.removed() if removed.result != "0" and not seen.wanted else None
         return Done(said, {"beside": None})
     try:
         return await _take_away(work, seen)
@@ -199,14 +207,25 @@ async def _remove_afterwards(work: Work) -> Outcome:
     except (TemporaryError, PermanentError) as error:
         if work.now - work.since < work.world.limits.attention:
             return Wait(work.now + AGAIN, str(error), trouble=True)
-        said = baseline_lines.left(work.plan.target, seen, str(error))
+        said = baseline_lines.left(work.plan.target, seen, str(error)) if seen.wanted else None
         return Done(said, {"beside": None})
 
 
+async def _was_begun(work: Work) -> bool:
+    """Whether any step forward was about to change it."""
+    steps = [n for n, one in enumerate(work.plan.steps) if one.kind == KIND and one.share]
+    effects = [f"forward:{step}:{name}" for step in steps for name in (CLEARED, BROUGHT)]
+    async with work.world.store.read() as session:
+        for effect in effects:
+            if await intents.get(session, work.release.id, effect) is not None:
+                return True
+    return False
+
+
 async def _take_away(work: Work, seen: BaselineFact) -> Wait:
-    await work.intend("removed", about=f"{_name(work)}: 0 pods")
-    await _change(work, seen, BaselinePatch(replicas=0))
-    await work.record("removed", "0")
+    await work.intend(REMOVED, about=f"{_name(work)}: 0 pods")
+    await _change(work, seen, BaselinePatch(replicas=0 if seen.wanted else None))
+    await work.record(REMOVED, str(seen.wanted))
     return Wait(work.now, baseline_lines.going())
 
 
