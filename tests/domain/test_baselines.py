@@ -17,7 +17,7 @@ from bot.domain.planning import build_plan, build_rollback
 from bot.domain.plans import Plan
 from bot.domain.rules import Rules
 from bot.domain.strategies import steps_for, undo_steps
-from tests.domain.facts import REQUEST, cluster, facts, rules
+from tests.domain.facts import REQUEST, cluster, facts, rules, slot
 from tests.domain.test_analysis import WATCHING
 from tests.virtual import START
 
@@ -176,5 +176,8 @@ def test_the_gate_says_what_keeps_it_from_being_one_and_what_room_it_takes(
     result = cluster_gate.evaluate(REQUEST, seen, based())
     assert result.status == status
     assert sentence in result.sentence
+    larger = cluster(baseline=BaselineFact(exists=True), green=slot("green", wanted=5))
+    told = cluster_gate.evaluate(REQUEST, facts(cluster=Known(value=larger)), based()).sentence
+    assert "takes up to 5 pods besides" in told
     in_place = REQUEST.model_copy(update={"strategy": "rolling"})
     assert cluster_gate.evaluate(in_place, seen, based()).status == "passed"

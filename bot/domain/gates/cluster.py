@@ -103,7 +103,10 @@ def _sizes(cluster: ClusterFact, live: SlotFact, rules: Rules, kind: StrategyKin
         said += surroundings.autoscaler_cautions(around, live.slot, size)
     said += surroundings.budget_cautions(around.budgets)
     if cluster.baseline is not None and kind not in IN_PLACE:
-        said += _baseline(cluster.baseline, most_pods(kind, rules.strategy.weights, size), rules)
+        idle = cluster.slot(other_slot(live.slot)).wanted
+        # What stands at the idle slot already is never made smaller for a blue-green release.
+        new = max(size, idle) if kind == "blue-green" else size
+        said += _baseline(cluster.baseline, most_pods(kind, rules.strategy.weights, new), rules)
     return passed(NAME, ". ".join(said))
 
 
