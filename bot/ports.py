@@ -28,6 +28,7 @@ from bot.domain.runs import Run, TestCounts
 from bot.domain.sinks import Sink
 from bot.domain.targets import Target
 from bot.domain.value import Value
+from bot.ports_baseline import Baselines
 from bot.ports_evidence import Watching
 
 
@@ -135,7 +136,7 @@ class Glance(Value):
     slot: SlotFact
 
 
-class Cluster(Protocol):
+class Cluster(Baselines, Protocol):
     """One or more Kubernetes clusters. Every write carries its precondition (DESIGN §4.4).
 
     Each write takes what was seen before (`SlotFact`, `TrafficFact`) and tests it; it raises

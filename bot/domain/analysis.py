@@ -106,9 +106,12 @@ def margins_of(indicator: Indicator, clump: float | None = None) -> Margins:
 
 
 def judged(
-    before: Analysis, looks: Mapping[str, Look], until: datetime, watching: Watching, weight: int
+    before: Analysis, looks: Mapping[str, Look], until: datetime, watching: Watching, share: float
 ) -> Analysis:
-    """Add one look at every indicator. `weight`: per cent of traffic that the new slot has."""
+    """Add one look at every indicator.
+
+    `share`: per cent that the new slot is promised of the requests that are compared.
+    """
     evidence, courses = {}, {}
     for name, indicator in watching.indicators.items():
         margins, new = margins_of(indicator, before.clump(name)), looks[name]
@@ -122,7 +125,7 @@ def judged(
             "courses": courses,
             "until": until,
             "left_out": None,
-            "thin": before.thin + 1 if _is_thin(looks.values(), weight) else 0,
+            "thin": before.thin + 1 if _is_thin(looks.values(), share) else 0,
         }
     )
     proven = before.unhealthy or _proven(after, watching)
@@ -250,7 +253,7 @@ def _loudest(evidence: Mapping[str, Evidence], watching: Watching) -> str:
     return max(evidence, key=lambda name: weights.get(name, 0.0) * evidence[name].of_harm)
 
 
-def _is_thin(looks: Collection[Look], weight: int) -> bool:
+def _is_thin(looks: Collection[Look], share: float) -> bool:
     busiest = max(looks, key=lambda row: row.n_c + row.n_s)
-    promised = (busiest.n_c + busiest.n_s) * weight / 100
+    promised = (busiest.n_c + busiest.n_s) * share / 100
     return promised >= FEW and busiest.n_c < THIN_SHARE * promised

@@ -154,6 +154,8 @@ class Kubernetes(Entry):
     route: ServicePattern | None = None
     virtual_service: ServicePattern | None = None
     rollout: ServicePattern | None = None
+    baseline: ServicePattern | None = Field(default=None, exclude_if=unused)
+    """A third Deployment, kept at 0 pods, for fresh copies of what is live to compare with."""
     slot_label: str = "slot"
     shared_with: tuple[Owner, ...] = ()
     """Controllers that own these objects and were told to leave the bot's fields alone."""

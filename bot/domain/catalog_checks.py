@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from bot.domain.applying import effective, layers
+from bot.domain.baseline_checks import wrong_baseline
 from bot.domain.catalog import SPECIAL_RIGHTS, Catalog
 from bot.domain.emergency import wrong_gates
 from bot.domain.environments import wrong_names
@@ -124,6 +125,8 @@ def _check_service(catalog: Catalog, name: str) -> Iterable[Problem]:
     if service.tier not in catalog.tiers:
         yield Problem(path=(*path, "tier"), message=f"there is no tier {service.tier}")
     yield from _check_smoke(catalog, name)
+    for where, message, severity in wrong_baseline(name, service):
+        yield Problem(path=(*path, *where), message=message, severity=severity)
     for env in service.environments or ():
         if env not in catalog.environments:
             yield Problem(path=(*path, "environments"), message=f"there is no environment {env}")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.domain.analysis import Analysis, Move, Point, broken, telling
+from bot.domain.baselines import compared_share
 from bot.domain.catalog import Slot
 from bot.domain.indicators import filled
 from bot.domain.plans import Plan
@@ -43,6 +44,8 @@ class Chart(Value):
     previous: str | None
     new: Slot
     live: Slot
+    control: str | None = None
+    """What the new slot was compared with; None: the live slot (older rows don't say)."""
     decided: datetime
     moves: tuple[Move, ...] = ()
     course: tuple[Point, ...] = ()
@@ -88,7 +91,7 @@ def _of_traffic(release: Release, plan: Plan, now: datetime) -> Chart | None:
             "course": course,
             "moves": moves[-1:],
             "since": since or course[0].at,
-            "limit": release.progress.weight / 100,
+            "limit": compared_share(release.progress.weight, release.progress.beside) / 100,
             "low": True,
         }
     )
@@ -128,6 +131,7 @@ def _blank(
         previous=plan.previous,
         new=plan.goes_to,
         live=plan.live,
+        control=plan.control if plan.has_baseline else None,
         decided=now,
         moves=moves,
         since=moves[0].at if moves else _begun(release.progress.analysis, now),

@@ -98,10 +98,9 @@ class PodTrouble(Value):
     message: str = ""
 
 
-class SlotFact(Value):
-    """One slot's Deployment and pods. Counts are pods."""
+class CopyFact(Value):
+    """A Deployment and its pods. Counts are pods."""
 
-    slot: Slot
     exists: bool
     image: str | None = None
     version: str | None = None
@@ -123,6 +122,22 @@ class SlotFact(Value):
     release: str | None = None
     """Id of the release whose mark (`release-bot/release`) is on the Deployment."""
     fence: int | None = None
+
+
+class SlotFact(CopyFact):
+    """One slot's Deployment and pods."""
+
+    slot: Slot
+
+
+class BaselineFact(CopyFact):
+    """The baseline's Deployment and pods. They carry the label of the slot beside which they are.
+
+    `unfit`: sentences on what keeps it from being one. Only a look at all of a target fills it.
+    """
+
+    slot: Slot | None = None
+    unfit: tuple[str, ...] = ()
 
 
 class TrafficFact(Value):
@@ -163,6 +178,8 @@ class ClusterFact(Value):
     forbidden: tuple[str, ...] = ()
     around: Surroundings = Surroundings()
     """What else acts on it: autoscalers, budgets, owners."""
+    baseline: BaselineFact | None = None
+    """None: the catalogue names none."""
 
     def slot(self, slot: Slot) -> SlotFact:
         """Look up one slot."""

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from math import log, sqrt
 
 from bot.domain.analysis import margins_of
+from bot.domain.baselines import beside
 from bot.domain.facts import Rate
 from bot.domain.indicators import Watching
 from bot.domain.judge import Margins, growth
 from bot.domain.plans import PlanStep
+from bot.domain.targets import BASELINE
 from bot.domain.value import Value
 
 SURE = 1.4
@@ -32,10 +34,10 @@ class Sight(Value):
 
 
 def foresee(
-    steps: Sequence[PlanStep], watching: Watching, rates: Mapping[str, Rate]
+    steps: Sequence[PlanStep], watching: Watching, rates: Mapping[str, Rate], live_pods: int
 ) -> list[Sight]:
     """Say for each indicator whose traffic is known what the judged bakes together can see."""
-    share = _weighted_seconds(steps)
+    share = _weighted_seconds(steps, live_pods)
     if share is None:
         return []
     new, old = share
@@ -54,15 +56,21 @@ def foresee(
     ]
 
 
-def _weighted_seconds(steps: Sequence[PlanStep]) -> tuple[float, float] | None:
-    """Seconds of all the traffic that each slot gets in the judged bakes; None: none is judged."""
-    weight, new, old = 0, 0.0, 0.0
+def _weighted_seconds(steps: Sequence[PlanStep], live_pods: int) -> tuple[float, float] | None:
+    """Seconds of all the traffic that each side gets in the judged bakes; None: none is judged.
+
+    A baseline is one side, and gets but its part of what the live slot does.
+    """
+    weight, new, old, against = 0, 0.0, 0.0, None
     for step in steps:
-        if step.kind == "shift":
+        if step.kind == BASELINE:
+            against = beside(step.share, live_pods)
+        elif step.kind == "shift":
             weight = step.weight or 0
         elif step.kind == "bake" and step.judged:
             new += (step.seconds or 0) * weight / 100
-            old += (step.seconds or 0) * (100 - weight) / 100
+            part = against.part if against else 1.0
+            old += (step.seconds or 0) * (100 - weight) / 100 * part
     return (new, old) if new > 0 else None
 
 

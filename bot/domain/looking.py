@@ -71,15 +71,18 @@ def compared(
     found: Iterable[tuple[str, Look | GapError]],
     covered: Span,
     watching: Watching,
-    weight: int,
+    share: float,
 ) -> Analysis:
-    """Add a look at every indicator. With a gap in one of them the look is left out whole."""
+    """Add a look at every indicator. With a gap in one of them the look is left out whole.
+
+    `share`: per cent that the new slot is promised of the requests that are compared.
+    """
     looks: dict[str, Look] = {}
     for name, one in found:
         if isinstance(one, GapError):
             return before.model_copy(update={"left_out": f"{name}: {one}"})
         looks[name] = one
-    return judged(before, looks, covered.until, watching, weight)
+    return judged(before, looks, covered.until, watching, share)
 
 
 def counted(indicator: Indicator, new: Counters, live: Counters, covered: Span) -> Look:

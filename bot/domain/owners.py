@@ -50,7 +50,9 @@ def leave_alone(owned: tuple[Owned, ...], target: Target) -> str:
 
 def _words(kind: str, target: Target) -> tuple[str, ...]:
     if kind == "Deployment":
-        return ("image", "replicas", "the pods' version label", "the release-bot annotations")
+        slot = [f"the pods' {target.slot_label} label (the baseline's)"] if target.baseline else []
+        own = ("image", "replicas", "the pods' version label", *slot)
+        return (*own, "the release-bot annotations")
     if kind == "Rollout":
         return ("image", "the pods' version label", "the release-bot annotations")
     if kind == "Service":
@@ -74,5 +76,5 @@ def _argo_rule(kind: str, target: Target) -> str:
 def _pod_paths(target: Target) -> list[str]:
     names = dict.fromkeys(target.containers)
     images = [f'.spec.template.spec.containers[] | select(.name == "{n}") | .image' for n in names]
-    label = '.spec.template.metadata.labels["app.kubernetes.io/version"]'
-    return [*images, label]
+    labels = ["app.kubernetes.io/version", *([target.slot_label] if target.baseline else [])]
+    return [*images, *(f'.spec.template.metadata.labels["{label}"]' for label in labels)]

@@ -7,11 +7,20 @@ from pydantic import Field
 from bot.domain.catalog import IN_PLACE, Slot, other_slot
 from bot.domain.policies import StrategyKind
 from bot.domain.smoke import CheckList
-from bot.domain.targets import Target
+from bot.domain.targets import BASELINE, Target
 from bot.domain.value import Value, canonical, digest, unused
 
 StepKind = Literal[
-    "dispatch", "deploy", "scale", "verify", "smoke", "shift", "bake", "restore", "settle"
+    "dispatch",
+    "deploy",
+    "scale",
+    "verify",
+    "smoke",
+    "baseline",
+    "shift",
+    "bake",
+    "restore",
+    "settle",
 ]
 
 
@@ -30,7 +39,7 @@ class PlanStep(Value):
     """For `bake`: this is the watch at 100 %, after which the release settles."""
     share: int = 100
     """For `deploy`, `scale`, `verify` and `shift`: per cent of the live slot's size that the slot
-    must have."""
+    must have. For `baseline`: as much of it is made anew to compare with; 0 takes it away."""
     judged: bool = False
     """For `bake`: the new slot's metrics are compared with the old one's meanwhile."""
     hold: bool = False
@@ -84,6 +93,16 @@ class Plan(Value):
     def has_pods(self) -> bool:
         """Whether there is a Deployment in the cluster for the bot to look at."""
         return any(step.kind in ("verify", "shift") for step in self.steps)
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether the new version is compared with a fresh copy of the one that is live."""
+        return any(step.kind == BASELINE for step in self.steps)
+
+    @property
+    def control(self) -> str:
+        """What the new slot is compared with, by its name in indicators and for people."""
+        return BASELINE if self.has_baseline else self.live
 
     def where(self, slot: Slot) -> str:
         """Name a slot for people: where there is but one copy, by its Deployment."""

@@ -64,6 +64,7 @@ class Reason(StrEnum):
     PODS_UNSCHEDULABLE = "pods_unschedulable"
     PODS_NOT_MADE = "pods_not_made"
     PODS_UNREADY = "pods_unready"
+    BASELINE_UNREADY = "baseline_unready"
     SMOKE_FAILED = "smoke_failed"
     ROUTE_REJECTED = "route_rejected"
     METRICS_UNHEALTHY = "metrics_unhealthy"

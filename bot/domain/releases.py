@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.domain.analysis import Analysis, Move
+from bot.domain.baselines import Beside
 from bot.domain.checks import Checked
 from bot.domain.evidence import Kind
 from bot.domain.facts import Diff
@@ -111,6 +112,8 @@ class Progress(Value):
     """Since when fewer pods than wanted are ready in a bake."""
     full: int = 0
     """The largest size of the live slot that was seen: what the new one must be able to take."""
+    beside: Beside | None = None
+    """The baseline that this release has brought beside the live slot, as it last stood."""
     restarts: int | None = None
     """Restarts of the new slot's pods when traffic first came: the bake compares with it."""
     analysis: Analysis = Analysis()

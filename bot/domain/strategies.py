@@ -69,10 +69,13 @@ def _refuse_unfit(kind: StrategyKind, rules: Rules) -> None:
 
 def _blue_green(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
     """All of the new slot first, then the traffic: at once, or weight by weight."""
+    *below, last = rules.strategy.weights
     steps = _onto_the_slot(rules, idle, 100)
-    for weight in rules.strategy.weights:
+    steps += _baseline(rules, idle, 100) if below else []
+    for weight in below:
         steps += _moved(rules, idle, weight, 100)
-    return (*steps, PlanStep(kind="settle", slot=idle))
+    steps += _baseline(rules, idle, 0) if below else []
+    return (*steps, *_moved(rules, idle, last, 100), PlanStep(kind="settle", slot=idle))
 
 
 def _canary(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
@@ -84,11 +87,24 @@ def _canary(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
             "weights: [10, 50, 100].",
             Reason.NOT_UNDERSTOOD,
         )
-    steps = [*_onto_the_slot(rules, idle, first), *_moved(rules, idle, first, first)]
+    steps = [*_onto_the_slot(rules, idle, first), *_baseline(rules, idle, first)]
+    steps += _moved(rules, idle, first, first)
     for weight in later:
-        steps += [PlanStep(kind=kind, slot=idle, share=weight) for kind in SIZING]
+        grown = [PlanStep(kind=kind, slot=idle, share=weight) for kind in SIZING]
+        if weight == later[-1]:
+            # At 100 % there is nothing to compare with; before the slot grows, its room is free.
+            steps += [*_baseline(rules, idle, 0), *grown]
+        else:
+            steps += [*grown, *_baseline(rules, idle, weight)]
         steps += _moved(rules, idle, weight, weight)
     return (*steps, PlanStep(kind="settle", slot=idle))
+
+
+def _baseline(rules: Rules, idle: Slot, share: int) -> list[PlanStep]:
+    """Make as much of the live version anew, beside the slot's share; or take it away (0)."""
+    if rules.target.baseline is None:
+        return []
+    return [PlanStep(kind="baseline", slot=idle, share=share)]
 
 
 def _rolling(rules: Rules, live: Slot) -> tuple[PlanStep, ...]:
@@ -164,14 +180,18 @@ def undo_steps(plan: Plan, *, moved: bool) -> tuple[PlanStep, ...]:
         return plan.steps
     if plan.in_place:
         return _undo_in_place(plan, moved=moved)
+    # Until the old slot is whole its baseline serves beside it.
+    gone = [PlanStep(kind="baseline", slot=plan.live, share=0)] if plan.has_baseline else []
     if moved:
         return (
             PlanStep(kind="shift", slot=plan.live, weight=100),
             PlanStep(kind="verify", slot=plan.live),
+            *gone,
             PlanStep(kind="settle", slot=plan.live),
         )
     return (
         PlanStep(kind="restore", slot=plan.goes_to),
+        *gone,
         PlanStep(kind="settle", slot=plan.live),
     )
 

@@ -35,6 +35,8 @@ class Target(Value):
     """Owners of the objects that leave the bot's fields alone, as the team says."""
     may_be_elsewhere: bool = Field(default=False, exclude_if=unused)
     """Strategy `workflow`: what it serves need not be in the cluster at all."""
+    baseline: str | None = Field(default=None, exclude_if=unused)
+    """Name of the Deployment for fresh copies of what is live, to compare with."""
 
     @property
     def one_copy(self) -> bool:
@@ -79,6 +81,10 @@ WHOLE = "whole"
 """Our word for a service with one Deployment: no traffic is ever moved."""
 
 
+BASELINE = "baseline"
+"""What a baseline is called: for people, and where `{slot}` stands in an indicator."""
+
+
 def _index(slot: Slot) -> int:
     return 0 if slot == "blue" else 1
 
@@ -121,6 +127,7 @@ def target_of(catalog: Catalog, service: str, environment: str) -> Target:
         smoke_cronjob=cronjob.format(service=service) if cronjob else None,
         may_be_elsewhere=entry.strategy.kind == "workflow",
         shared_with=names.shared_with or None,
+        baseline=names.baseline.format(service=service) if names.baseline else None,
     )
 
 

@@ -198,7 +198,7 @@ async def _settle_gates(
         after = _decided(after, verdict, gates, facts).model_copy(
             update={
                 "expected_seconds": usual or _estimate(after),
-                "sights": tuple(foresee(plan.steps, rules.watching, facts.rates))
+                "sights": tuple(foresee(plan.steps, rules.watching, facts.rates, _live_pods(facts)))
                 if plan and facts
                 else release.sights,
             }
@@ -265,6 +265,11 @@ def _hand_patch(release: Release, facts: Facts) -> str | None:
     if plan is None or not isinstance(facts.cluster, Known):
         return None
     return facts.cluster.value.traffic.by_hand.get(plan.live)
+
+
+def _live_pods(facts: Facts) -> int:
+    live = facts.cluster.value.live if isinstance(facts.cluster, Known) else None
+    return live.wanted if live else 0
 
 
 def _estimate(release: Release) -> int:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from bot.domain.analysis import excused, forgiven
 from bot.domain.audit import AuditTag
-from bot.domain.facts import ClusterFact, SlotFact
+from bot.domain.baselines import Beside
+from bot.domain.facts import BaselineFact, ClusterFact, SlotFact
 from bot.domain.lifecycle import Event, State, advance, may
 from bot.domain.plans import Plan
 from bot.domain.reasons import Reason
@@ -110,6 +111,7 @@ async def _resume(
             "short_since": None,
             # What had happened until now is what the person has seen.
             "restarts": None if before.restarts is None else cluster.slot(plan.goes_to).restarts,
+            "beside": _beside(before.beside, cluster.baseline),
             "analysis": forgiven(excused(before.analysis), release.rules.watching),
         }
     )
@@ -132,8 +134,16 @@ async def _resume(
     return after, lease
 
 
+def _beside(before: Beside | None, now: BaselineFact | None) -> Beside | None:
+    """Take a baseline's size as it is there: a person has seen it. Without pods it is none."""
+    if before is None or now is None or not now.wanted:
+        return before
+    return before.model_copy(update={"pods": now.wanted})
+
+
 def _highest_fence(cluster: ClusterFact) -> int:
-    return max(cluster.blue.fence or 0, cluster.green.fence or 0, cluster.traffic.fence or 0)
+    parts = (cluster.blue, cluster.green, cluster.traffic, cluster.baseline)
+    return max(part.fence or 0 for part in parts if part is not None)
 
 
 async def _repaired(world: World, lease: Lease, release: Release, wish: Wish) -> Release:

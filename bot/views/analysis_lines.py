@@ -14,8 +14,11 @@ from bot.views import verdict_lines
 from bot.views.words import opened
 
 
-def sentence(analysis: Analysis, watching: Watching, new: Slot) -> str:
-    """Say what the metrics amount to, by the indicator on which the verdict hangs."""
+def sentence(analysis: Analysis, watching: Watching, new: Slot, control: str | None = None) -> str:
+    """Say what the metrics amount to, by the indicator on which the verdict hangs.
+
+    `control`: what the new slot is compared with; None: the other slot.
+    """
     name = telling(analysis, watching)
     if name is None:
         why = f": {analysis.left_out}" if analysis.left_out else ""
@@ -26,21 +29,23 @@ def sentence(analysis: Analysis, watching: Watching, new: Slot) -> str:
         found=verdict_of(analysis, watching),
         what=name,
         new=new,
-        live=other_slot(new),
+        live=control or other_slot(new),
     )
     if analysis.left_out and not analysis.unhealthy:
         return f"{said} The newest look was left out: {analysis.left_out}."
     return said
 
 
-def why(call: Call, analysis: Analysis, watching: Watching, bake: Bake) -> str:
+def why(
+    call: Call, analysis: Analysis, watching: Watching, bake: Bake, control: str | None = None
+) -> str:
     """Say why a person is asked, or why it goes back."""
     if call.guard is not None:
         limit, value = watching.guards[call.guard], analysis.readings.get(call.guard)
         return verdict_lines.guard(call.guard, limit, value)
     if call.reason is Reason.NO_TRAFFIC:
         return f"{bake.slot.capitalize()} gets far less traffic than its {share(bake)}."
-    return sentence(analysis, watching, bake.slot)
+    return sentence(analysis, watching, bake.slot, control)
 
 
 def held(bake: Bake, also: str = "") -> str:

@@ -207,7 +207,7 @@ def _then(release: Release) -> str | None:
         return None
     estimate = release.expected_seconds
     when = f" {about(estimate).capitalize()}." if estimate else ""
-    sees = verdict_lines.sights(release.sights, plan.live)
+    sees = verdict_lines.sights(release.sights, plan.control)
     return f"Then: {step_words.listed(plan)}.{when}{f' {sees}' if sees else ''}"
 
 

@@ -57,7 +57,8 @@ def _words(chart: Chart, samples: tuple[Sample, ...]) -> str:
     match chart.kind:
         case "failures":
             own = f"{_named(chart.new, chart.version)}: {_said(chart.course, new=True)}"
-            old = f"{_named(chart.live, chart.previous)}: {_said(chart.course, new=False)}"
+            control = _named(chart.control or chart.live, chart.previous)
+            old = f"{control}: {_said(chart.course, new=False)}"
             allowed = f"The objective allows {_percent(chart.limit or 0.0)}."
             return f"{opened(chart.what)} over {over}. {opened(own)}; {old}. {allowed}"
         case "traffic":
@@ -71,15 +72,19 @@ def _words(chart: Chart, samples: tuple[Sample, ...]) -> str:
 
 def _failures(chart: Chart) -> dict[str, object]:
     limit = chart.limit or 0.0
-    slots = ((chart.new, chart.version, True), (chart.live, chart.previous, False))
+    control = chart.control or chart.live
+    sides = (
+        (chart.new, chart.new, chart.version, True),
+        (control, chart.live, chart.previous, False),
+    )
     lines = [
         Line(
-            label=f"{_named(slot, version)}: {_percent(_whole(chart, new=new))}",
+            label=f"{_named(name, version)}: {_percent(_whole(chart, new=new))}",
             tone=slot,
             dashed=not new,
             points=tuple((p.at, _times_100(_share(*_counts(p, new=new)))) for p in chart.course),
         )
-        for slot, version, new in slots
+        for name, slot, version, new in sides
     ]
     return {
         "axis": "failed requests",
@@ -94,7 +99,7 @@ def _traffic(chart: Chart) -> dict[str, object]:
     points = tuple((p.at, _times_100(_own_share(p))) for p in chart.course)
     last = _percent(_own_share(chart.course[-1])) if chart.course else ""
     return {
-        "axis": "share of all requests",
+        "axis": f"share of all requests{' that are compared' if chart.control else ''}",
         "unit": " %",
         "lines": (Line(label=f"{chart.new} got {last}", tone=chart.new, points=points),),
         "limit": (chart.limit or 0.0) * 100,

@@ -6,7 +6,7 @@ One symbol a line at most, and the line means the same without it.
 from datetime import datetime, timedelta
 from typing import Literal
 
-from bot.domain.facts import PodTrouble, SlotFact
+from bot.domain.facts import CopyFact, PodTrouble, SlotFact
 from bot.domain.plans import Plan
 from bot.domain.releases import Release
 from bot.domain.returning import Former
@@ -97,12 +97,12 @@ def old_slot_serves(slot: SlotFact, where: str) -> str:
     return f"✓ {where.capitalize()} serves: {ready(slot)}."
 
 
-def ready(slot: SlotFact) -> str:
+def ready(slot: CopyFact) -> str:
     """Write how many pods are ready."""
     return f"{slot.ready} of {slot.wanted} pods ready"
 
 
-def unready(slot: SlotFact) -> str:
+def unready(slot: CopyFact) -> str:
     """Write how many pods are ready, and how many a probe keeps from it."""
     probed = f"; {count(slot.probed, 'pod')} run, and the readiness probe says no"
     return f"{ready(slot)}{probed if slot.probed else ''}"

@@ -23,12 +23,8 @@ def _doing(step: PlanStep, release: Release, plan: Plan) -> str:
             back = release.progress.track == "undo"
             version = bare(plan.previous if back and plan.previous else release.version)
             return f"{step.workflow} brings {version}{f' to {where}' if plan.has_pods else ''}"
-        case "deploy":
-            return f"Setting {bare(release.version)} on {where}"
-        case "scale":
-            return f"Growing {step.slot} for {step.share} %"
-        case "verify":
-            return f"Waiting for {where}'s pods"
+        case "deploy" | "scale" | "verify" | "baseline" | "restore":
+            return _on_pods(step, release, plan)
         case "smoke":
             return f"Smoke tests on {where}"
         case "shift":
@@ -38,10 +34,26 @@ def _doing(step: PlanStep, release: Release, plan: Plan) -> str:
                 return f"Watching {bare(release.version)}{f' on {where}' if plan.has_pods else ''}"
             share = f"{release.progress.weight} % on {step.slot}"
             return f"Watching, {share}" if step.watch else share
-        case "restore":
-            return f"Putting {where} back as it was"
         case "settle":
             return "Settling"
+
+
+def _on_pods(step: PlanStep, release: Release, plan: Plan) -> str:
+    """Say what is done to the pods of a slot, or of the baseline."""
+    where = plan.where(step.slot)
+    match step.kind:
+        case "deploy":
+            return f"Setting {bare(release.version)} on {where}"
+        case "scale":
+            return f"Growing {step.slot} for {step.share} %"
+        case "baseline" if step.share:
+            return f"Making a fresh baseline of {bare(plan.previous or 'what is live')}"
+        case "baseline":
+            return "Removing the baseline"
+        case "restore":
+            return f"Putting {where} back as it was"
+        case _:
+            return f"Waiting for {where}'s pods"
 
 
 def listed(plan: Plan) -> str:
@@ -60,7 +72,8 @@ def listed(plan: Plan) -> str:
     if "smoke" in kinds:
         words.append("smoke")
     if weights:
-        words.append(f"{' → '.join(weights)} %")
+        beside = ", compared with a fresh baseline" if plan.has_baseline else ""
+        words.append(f"{' → '.join(weights)} %{beside}")
     held = [step.weight for step, next_ in pairwise(plan.steps) if next_.hold]
     words += [f"waits for Promote at {weight} %" for weight in held]
     watch = next((step.seconds for step in plan.steps if step.watch), None)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import ceil, log10
 
+from bot.domain.baselines import control_words
 from bot.domain.foresight import MANY, Sight
 from bot.domain.indicators import Guard
 from bot.domain.judge import Evidence, Margins, Verdict, requests_needed, verdict
@@ -26,6 +27,7 @@ def sentence(
 ) -> str:
     """Say what the evidence amounts to, with the figures that it comes from.
 
+    `live`: what it was compared with, the live slot or the baseline.
     `found`: what several indicators together amount to, where there are more; `what`: the name
     of this one.
     """
@@ -35,8 +37,9 @@ def sentence(
         case Verdict.UNDECIDED:
             return _undecided(evidence, margins, new, live)
         case Verdict.HEALTHY:
+            ruled_out = f"{_times(margins.rho_h)} {control_words(live)} rate"
             return (
-                f"healthy: {rates}. We can rule out {_times(margins.rho_h)} {live}'s rate + "
+                f"healthy: {rates}. We can rule out {ruled_out} + "
                 f"{_points(margins.delta_h)} points ({_percent(1 - margins.beta)} sure)."
             )
         case Verdict.MARGINAL:
@@ -49,14 +52,14 @@ def sentence(
             )
 
 
-def sights(found: Sequence[Sight], live: str) -> str:
+def sights(found: Sequence[Sight], control: str) -> str:
     """Say before the bakes what they can see, so that nobody takes a quiet one for a proof."""
     clear = [one for one in found if one.ratio is not None and one.ratio <= MANY]
     blind = [one.indicator for one in found if one not in clear]
     said = []
     if clear:
         seen = " and ".join(f"{one.indicator} at {one.ratio:.2g} times" for one in clear)
-        said.append(f"The bakes can see {seen} {live}'s rate, or more.")
+        said.append(f"The bakes can see {seen} {control_words(control)} rate, or more.")
     if blind:
         said.append(
             f"They can only see a crash in {' and '.join(blind)}: there is too little traffic. "

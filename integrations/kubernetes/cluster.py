@@ -5,13 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.catalog import Slot, other_slot
-from bot.domain.facts import ClusterFact, SlotFact, TrafficFact
+from bot.domain.facts import BaselineFact, ClusterFact, SlotFact, TrafficFact
 from bot.domain.targets import Target
 from bot.errors import ConflictError, ForbiddenError, MissingError
 from bot.ports import Checkup, Clock, Glance, SlotPatch
+from bot.ports_baseline import BaselinePatch
 from integrations.calls import Told, untold
 from integrations.kubernetes import objects, patches
 from integrations.kubernetes.api import KubeApi
+from integrations.kubernetes.baselines import KubernetesBaselines
 from integrations.kubernetes.doctor import SMOKE_RIGHTS, examine
 from integrations.kubernetes.jobs import KubernetesJobs
 from integrations.kubernetes.kinds import (
@@ -60,6 +62,7 @@ class KubernetesCluster:
         self.jobs = KubernetesJobs(self._api_at)
         self._reader = Reader(self._api_at)
         self._rollouts = RolloutSlots(self._reader)
+        self._baselines = KubernetesBaselines(self._api_at, self._reader)
         self.surroundings = KubernetesSurroundings(self._api_at, self._reader)
         self.logs = KubernetesLogs(self._api_at, self._reader)
 
@@ -97,14 +100,20 @@ class KubernetesCluster:
             self._rest_there(target, missing),
             self._forbidden(target),
         )
+        baseline, its = await self._baselines.judge(target, seen.values())
         return ClusterFact(
             blue=blue,
             green=green,
             traffic=traffic,
             missing=tuple(dict.fromkeys(missing)),
             forbidden=tuple(forbidden),
-            around=await self.surroundings.around(target, seen),
+            around=await self.surroundings.around(target, seen, its),
+            baseline=baseline,
         )
+
+    async def look_at_baseline(self, target: Target) -> BaselineFact:
+        """Read the baseline; one that is gone is a fact, not an error."""
+        return await self._baselines.look(target)
 
     async def look_at_slot(self, target: Target, slot: Slot) -> SlotFact:
         """Read one slot; a Deployment that is gone is a fact, not an error."""
@@ -249,9 +258,21 @@ class KubernetesCluster:
             raise ConflictError(f"Deployment {target.deployment(seen.slot)} changed in between")
         operations = [
             *patches.marks(deployment, fence, release),
-            *patches.slot_change(deployment, target, seen, patch),
+            *patches.slot_change(deployment, target.container(seen.slot), seen, patch),
         ]
         await self._patch(target, DEPLOYMENTS, target.deployment(seen.slot), operations)
+
+    async def change_baseline(
+        self,
+        target: Target,
+        seen: BaselineFact,
+        patch: BaselinePatch,
+        *,
+        fence: int,
+        release: str,
+    ) -> None:
+        """Change the baseline in one patch. Raises ConflictError if it isn't as seen."""
+        await self._baselines.change(target, seen, patch, fence, release)
 
     async def _patch(
         self, target: Target, kind: Kind, name: str, operations: list[patches.Operation]

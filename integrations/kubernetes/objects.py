@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.catalog import Slot
-from bot.domain.facts import PodTrouble, SlotFact
+from bot.domain.facts import BaselineFact, PodTrouble, SlotFact
 from bot.domain.targets import Target
 from bot.errors import PermanentError
 
@@ -70,30 +70,67 @@ def labels_beside(service: Object, label: str) -> dict[str, str]:
 
 def slot_fact(slot: Slot, target: Target, deployment: Object, pods: Iterable[Object]) -> SlotFact:
     """Read one slot from its Deployment and pods."""
+    return SlotFact(slot=slot, **_copy(target.container(slot), deployment, pods))
+
+
+def baseline_fact(target: Target, deployment: Object, pods: Iterable[Object]) -> BaselineFact:
+    """Read the baseline from its Deployment and pods."""
+    slot = slot_named(pod_labels(deployment).get(target.slot_label))
+    # Its container has one name, whichever slot is live.
+    return BaselineFact(slot=slot, **_copy(target.container("blue"), deployment, pods))
+
+
+def _copy(container: str, deployment: Object, pods: Iterable[Object]) -> dict[str, Any]:
+    """Read what a `CopyFact` tells."""
     spec, status = deployment["spec"], deployment.get("status") or {}
-    index = container_index(deployment, target.container(slot))
+    index = container_index(deployment, container)
     image = spec["template"]["spec"]["containers"][index].get("image")
-    own = [pod for pod in pods if image_of(pod, target.container(slot)) == image]
+    own = [pod for pod in pods if image_of(pod, container) == image]
     wanted = int(spec.get("replicas", 1))
-    return SlotFact(
-        slot=slot,
-        exists=True,
-        image=image,
-        version=_version(deployment, own),
-        wanted=wanted,
-        updated=int(status.get("updatedReplicas") or 0),
-        ready=sum(1 for pod in own if is_ready(pod)),
-        available=int(status.get("availableReplicas") or 0),
-        total=int(status.get("replicas") or 0),
-        rolled_out=rolled_out(deployment, wanted),
-        deadline_exceeded=_deadline_exceeded(status),
-        trouble=(*(t for pod in own for t in trouble_of(pod)), *_unmade(deployment)),
-        probed=sum(1 for pod in own if _runs(pod) and not is_ready(pod)),
-        restarts=sum(_restarts(pod) for pod in own),
-        since=min((s for pod in own if (s := _started(pod))), default=None),
-        release=annotations(deployment).get(RELEASE),
-        fence=fence_of(deployment),
+    return {
+        "exists": True,
+        "image": image,
+        "version": _version(deployment, own),
+        "wanted": wanted,
+        "updated": int(status.get("updatedReplicas") or 0),
+        "ready": sum(1 for pod in own if is_ready(pod)),
+        "available": int(status.get("availableReplicas") or 0),
+        "total": int(status.get("replicas") or 0),
+        "rolled_out": rolled_out(deployment, wanted),
+        "deadline_exceeded": _deadline_exceeded(status),
+        "trouble": (*(t for pod in own for t in trouble_of(pod)), *_unmade(deployment)),
+        "probed": sum(1 for pod in own if _runs(pod) and not is_ready(pod)),
+        "restarts": sum(_restarts(pod) for pod in own),
+        "since": min((s for pod in own if (s := _started(pod))), default=None),
+        "release": annotations(deployment).get(RELEASE),
+        "fence": fence_of(deployment),
+    }
+
+
+def pod_labels(deployment: Object) -> Mapping[str, str]:
+    """Labels that a Deployment gives its pods."""
+    return deployment["spec"]["template"]["metadata"].get("labels") or {}
+
+
+def made_by(pod: Object, deployment: str) -> bool:
+    """Whether a pod is of that Deployment: its ReplicaSet is named by it and the template's hash.
+
+    Labels can't tell where several Deployments' pods stand behind one Service.
+    """
+    digest = (pod["metadata"].get("labels") or {}).get("pod-template-hash")
+    return any(
+        owner.get("kind") == "ReplicaSet" and owner.get("name") == f"{deployment}-{digest}"
+        for owner in pod["metadata"].get("ownerReferences") or ()
     )
+
+
+GENERATED = 58
+"""Characters of a ReplicaSet's name that the API server leaves in the names of its pods."""
+
+
+def is_named_by(pod: str | None, deployment: str) -> bool:
+    """Whether a pod of that name is of the Deployment, where nothing but its name is known."""
+    return pod is not None and pod.startswith(f"{deployment}-"[:GENERATED])
 
 
 def whole_slot(slot: Slot, target: Target, deployment: Object) -> SlotFact | None:
@@ -137,9 +174,7 @@ def _version(deployment: Object, pods: list[Object]) -> str | None:
     said = {(pod["metadata"].get("labels") or {}).get(VERSION) for pod in pods if is_ready(pod)}
     if len(said) == 1:
         return said.pop()
-    labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
-    found: str | None = labels.get(VERSION)
-    return found
+    return pod_labels(deployment).get(VERSION)
 
 
 def is_ready(pod: Object) -> bool:
@@ -222,7 +257,11 @@ def ready_endpoints(slices: Iterable[Object]) -> list[str | None]:
 
 def selected_slot(service: Object, label: str) -> Slot | None:
     """The slot that a Service selects."""
-    value = (service["spec"].get("selector") or {}).get(label)
+    return slot_named((service["spec"].get("selector") or {}).get(label))
+
+
+def slot_named(value: str | None) -> Slot | None:
+    """Read a label's value as a slot; None where it names neither."""
     if value == "blue":
         return "blue"
     return "green" if value == "green" else None

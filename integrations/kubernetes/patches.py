@@ -6,9 +6,10 @@ that annotation isn't there yet, it tests the resourceVersion and adds it.
 
 from typing import Any
 
-from bot.domain.facts import SlotFact
+from bot.domain.facts import BaselineFact, CopyFact
 from bot.domain.targets import Target
 from bot.ports import SlotPatch
+from bot.ports_baseline import BaselinePatch
 from integrations.kubernetes.objects import (
     FENCE,
     RELEASE,
@@ -16,9 +17,13 @@ from integrations.kubernetes.objects import (
     Object,
     annotations,
     container_index,
+    pod_labels,
 )
 
 Operation = dict[str, Any]
+
+LABELS = ("spec", "template", "metadata", "labels")
+"""Where a Deployment has the labels of its pods."""
 
 
 def pointer(*keys: str | int) -> str:
@@ -63,18 +68,31 @@ def marks_on_seen(fence_seen: int, fence: int, release: str) -> list[Operation]:
 
 
 def slot_change(
-    deployment: Object, target: Target, seen: SlotFact, patch: SlotPatch
+    deployment: Object, container: str, seen: CopyFact, patch: SlotPatch | BaselinePatch
 ) -> list[Operation]:
     """Change image, version label and size of a Deployment."""
     done: list[Operation] = []
     if patch.image is not None:
-        index = container_index(deployment, target.container(seen.slot))
+        index = container_index(deployment, container)
         path = pointer("spec", "template", "spec", "containers", index, "image")
         done += replaced(path, seen.image, patch.image)
     if patch.replicas is not None:
         done += replaced("/spec/replicas", seen.wanted, patch.replicas)
-    labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
+    labels = pod_labels(deployment)
     if patch.version is not None and VERSION in labels:
-        path = pointer("spec", "template", "metadata", "labels", VERSION)
+        path = pointer(*LABELS, VERSION)
         done += replaced(path, labels[VERSION], patch.version)
     return done
+
+
+def baseline_change(
+    deployment: Object, target: Target, seen: BaselineFact, patch: BaselinePatch
+) -> list[Operation]:
+    """Change the same of the baseline, and the label of the slot beside which its pods serve."""
+    done = slot_change(deployment, target.container("blue"), seen, patch)
+    if patch.slot is None:
+        return done
+    labels, path = pod_labels(deployment), pointer(*LABELS, target.slot_label)
+    if target.slot_label in labels:
+        return [*done, *replaced(path, labels[target.slot_label], patch.slot)]
+    return [*done, {"op": "add", "path": path, "value": patch.slot}]

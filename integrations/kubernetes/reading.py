@@ -33,7 +33,8 @@ class Reader:
     ) -> tuple[Object, list[Object]]:
         """Read an object and its pods side by side, by the labels that it had the last time.
 
-        Labels hardly ever change. Where they did, the pods are read again by the new ones.
+        Labels hardly ever change. Where they did, the pods are read again by the new ones. A
+        baseline's pods bear the labels of a slot's: they are the baseline's only.
         """
         key = (target.cluster, target.namespace, name)
         guess = self._labels.get(key)
@@ -46,7 +47,10 @@ class Reader:
         if labels != guess:
             self._labels[key] = labels
             pods = await self.pods(target, labels)
-        return item, pods
+        baseline = target.baseline
+        if baseline is None:
+            return item, pods
+        return item, [p for p in pods if objects.made_by(p, baseline) == (name == baseline)]
 
     async def pods(self, target: Target, labels: Mapping[str, str]) -> list[Object]:
         """List the pods with those labels."""
@@ -57,8 +61,13 @@ class Reader:
         return items
 
     async def endpoints(self, target: Target, service: str) -> list[str | None]:
-        """List the ready endpoints behind a Service, by the name of their pod."""
+        """List the ready endpoints behind a Service, by the name of their pod.
+
+        A baseline's are left out: they are there for a while, and no slot rests on them.
+        """
         path = ENDPOINT_SLICES.path(target.namespace)
         label = f"kubernetes.io/service-name={service}"
         found = await self._api_at(target.cluster).get(path, labelSelector=label)
-        return objects.ready_endpoints(found.get("items") or ())
+        ready = objects.ready_endpoints(found.get("items") or ())
+        baseline = target.baseline
+        return [pod for pod in ready if not baseline or not objects.is_named_by(pod, baseline)]

@@ -82,7 +82,7 @@ class RolloutSlots:
             *patches.marks(item, fence, release),
             {"op": "test", "path": "/status/stableRS", "value": rollout.stable},
             {"op": "add", "path": mark, "value": stable},
-            *patches.slot_change(item, target, seen, wanted),
+            *patches.slot_change(item, target.container(seen.slot), seen, wanted),
         ]
 
 

@@ -57,13 +57,15 @@ class KubernetesSurroundings:
         found = autoscalers_of(target, await self._listed(target, AUTOSCALERS))
         return next((one for one in found if one.slot == slot), None)
 
-    async def around(self, target: Target, deployments: Mapping[Slot, Object]) -> Surroundings:
+    async def around(
+        self, target: Target, deployments: Mapping[Slot, Object], baseline: Object | None
+    ) -> Surroundings:
         """Read all of it. The Deployments were read already."""
         scalers, budgets, moved = await asyncio.gather(
             self._listed(target, AUTOSCALERS), self._listed(target, BUDGETS), self._moved(target)
         )
         runner = ROLLOUTS if target.is_rollout else DEPLOYMENTS
-        own = [(runner, item) for item in deployments.values()]
+        own = [(runner, item) for item in (*deployments.values(), baseline) if item is not None]
         return Surroundings(
             autoscalers=autoscalers_of(target, scalers),
             budgets=budgets_of(deployments, budgets),

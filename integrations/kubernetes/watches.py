@@ -149,8 +149,9 @@ class Watches:
 def _objects(target: Target) -> list[tuple[Kind, str]]:
     """Name what a target has in its namespace, by kind; pods by what runs them."""
     way = way_of(target)
-    deployments = [(DEPLOYMENTS, name) for name in target.deployments if not target.is_rollout]
-    pods = [(PODS, name) for name in target.deployments]
+    runners = [*target.deployments, *([target.baseline] if target.baseline else [])]
+    deployments = [(DEPLOYMENTS, name) for name in runners if not target.is_rollout]
+    pods = [(PODS, name) for name in runners]
     return list(dict.fromkeys([*deployments, *pods, (way.kind, way.name(target))]))
 
 

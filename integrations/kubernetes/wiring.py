@@ -11,7 +11,7 @@ from bot.domain.surroundings import OWNER_NAMES, budget_cautions
 from bot.domain.targets import Target
 from bot.errors import PermanentError
 from bot.ports import Finding
-from integrations.kubernetes import objects
+from integrations.kubernetes import baselines, objects
 from integrations.kubernetes.kinds import (
     AUTOSCALERS,
     BUDGETS,
@@ -35,6 +35,7 @@ def examined(space: Space, target: Target) -> list[Finding]:
     said = [
         *_absent(space, target),
         *_deployments(space, target),
+        *_baseline(space, target),
         *_services(space, target),
         *way_of(target).judged(space, target),
         *_cronjob(space, target),
@@ -72,6 +73,8 @@ def names(target: Target) -> Iterator[tuple[Kind, str]]:
     way = way_of(target)
     for name in dict.fromkeys(target.deployments) if not target.is_rollout else ():
         yield DEPLOYMENTS, name
+    if target.baseline is not None:
+        yield DEPLOYMENTS, target.baseline
     # What has one copy need not have a Service: nothing is moved by it.
     live = None if target.is_rollout or target.one_copy else target.live_service
     for service in (live, *(target.slot_services or ()), target.preview):
@@ -105,6 +108,20 @@ def _deployments(space: Space, target: Target) -> Iterator[Said]:
         if labels.get(target.slot_label) != slot:
             sentence = f"Deployment {name}: its pods carry no label {target.slot_label}: {slot}."
             yield sentence, "Add it to the pod template, or set kubernetes.slot_label."
+
+
+def _baseline(space: Space, target: Target) -> Iterator[Said]:
+    item = space.find(DEPLOYMENTS, target.baseline) if target.baseline else None
+    if item is None:
+        return
+    named = [space.find(SERVICES, name) for name in target.slot_services or ()]
+    services = [service for service in named if service is not None]
+    yield from baselines.judged(item, target, services, _deployed(space, target).values())
+    if int(item["spec"].get("replicas", 1)):
+        given = objects.annotations(item).get(objects.RELEASE)
+        whose = f"from {given}" if given else "from no release"
+        sentence = f"Deployment {target.baseline} has pods, {whose}, and takes traffic."
+        yield sentence, "Unless that release is under way, set its replicas to 0."
 
 
 def _services(space: Space, target: Target) -> Iterator[Said]:
@@ -145,6 +162,8 @@ def _owners(space: Space, target: Target) -> Iterator[Said]:
     way = way_of(target)
     # What is only read, whoever owns it has nothing of the bot's to undo.
     deployments = target.deployments if not target.is_rollout else ()
+    if target.baseline is not None:
+        deployments = (*deployments, target.baseline)
     patched = [*((DEPLOYMENTS, name) for name in deployments), (way.kind, way.name(target))]
     if target.preview is not None and not target.is_rollout:
         patched.append((SERVICES, target.preview))

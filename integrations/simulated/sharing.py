@@ -35,14 +35,19 @@ def _of_rollout(cluster: Cluster, namespace: str, service: str) -> list[Pod]:
 
 
 def pods_of(cluster: Cluster, namespace: str, service: str) -> list[Pod]:
-    """List a service's pods with their share of its requests. A slot's ready pods share evenly."""
+    """List a service's pods with their share of its requests. A slot's ready pods share evenly.
+
+    Whichever Deployment made them: a slot's are those behind its Service.
+    """
     weights = seeding.weights(cluster, namespace, service)
     found = _of_rollout(cluster, namespace, service)
     for slot in SLOTS:
         share = weights.get(slot, 0) / 100
         if cluster.objects.find("deployments", namespace, f"{service}-{slot}") is None:
             continue
-        version = seeding.image(cluster, namespace, f"{service}-{slot}").rpartition(":")[2]
+        own = seeding.image(cluster, namespace, f"{service}-{slot}")
         pods = cluster.pods(namespace, {"app": service, "slot": slot})
-        found += [Pod(pod.name, slot, version, share / len(pods)) for _, pod in pods]
+        for owner, pod in pods:
+            version = (own if owner == f"{service}-{slot}" else pod.image).rpartition(":")[2]
+            found.append(Pod(pod.name, slot, version, share / len(pods)))
     return found

@@ -57,10 +57,10 @@ def test_all_judged_bakes_count_together_and_the_watch_does_not() -> None:
 
     rates = {"errors": Rate(per_second=100, failing=0.005)}
     both = [*bake(10, 300, judged=True), *bake(50, 300, judged=True), *bake(100, 900, judged=False)]
-    [sight] = foresee(both, WATCHING, rates)
+    [sight] = foresee(both, WATCHING, rates, 3)
     assert sight.indicator == "errors"
     assert sight.ratio == smallest_ratio(
         Margins(delta=0.001, delta_h=0.01, m=2), 100 * 180, 100 * 420, 0.005
     )
-    assert foresee(bake(100, 900, judged=False), WATCHING, rates) == []
-    assert foresee(both, WATCHING, {}) == []
+    assert foresee(bake(100, 900, judged=False), WATCHING, rates, 3) == []
+    assert foresee(both, WATCHING, {}, 3) == []

@@ -26,6 +26,12 @@ SHORTER = CATALOGUE.replace("weights: [10, 100], bake: 10m", "weights: [10, 50, 
 CANARY = SHORTER.replace("{kind: blue-green, traffic: gateway", "{kind: canary, traffic: gateway")
 
 
+BASELINE = "orders-baseline"
+BASED = CANARY.replace('slot="{slot}"', 'pod=~"{service}-{slot}-.+"').replace(
+    "    metrics:\n", '    kubernetes: {baseline: "{service}-baseline"}\n    metrics:\n', 1
+)
+
+
 @dataclass(frozen=True)
 class Subject:
     """A service that is released by one strategy, and the steps that this takes."""
@@ -36,10 +42,16 @@ class Subject:
     words: str = ""
     slot: str = "green"
     """Where the new version goes to; blue is live."""
+    struck: str | None = None
+    """The Deployment that hands and faults strike, where it isn't the slot's."""
 
     @property
     def deployment(self) -> str:
-        return f"{self.service}-{self.slot}"
+        return self.struck or f"{self.service}-{self.slot}"
+
+    @property
+    def has_baseline(self) -> bool:
+        return self.struck == BASELINE
 
 
 ROLLING = ("dispatch", "deploy", "verify", "smoke", "bake", "settle")
@@ -50,6 +62,7 @@ STRATEGIES = {
     "canary": Subject(CANARY, "orders"),
     "rolling": Subject(SHORTER, "payments", ROLLING, " --strategy rolling", "blue"),
     "workflow": Subject(SHORTER, "payments", WORKFLOW, " --strategy workflow", "blue"),
+    "canary with a baseline": Subject(BASED, "orders", ("baseline", "bake"), struck=BASELINE),
 }
 
 LAWFUL = {State.SUCCEEDED, State.ROLLED_BACK, State.FAILED, State.CANCELLED}
@@ -205,6 +218,10 @@ async def meets(given: Given, case: Case) -> None:
     service = subject.service
     fate = Fate(case.step, FAULTS[case.fault], subject)
     bot = await given(catalog=subject.catalog, wrap=fate.wrap)
+    if subject.has_baseline:
+        seeding.seed_baseline(
+            bot.world.kubernetes.cluster, "production", service, "quantivista/orders:v1.9.0"
+        )
     bot.world.prometheus.streams.serves(*PLACE, Load(rate=200.0, failing=0.001))
     await bot.says(f"/release {service} v2.1.0 prod{subject.words}")
     release_id = (await bot.until("awaiting_approval")).id
@@ -230,6 +247,9 @@ def serves(bot: Bot, subject: Subject, release: Release) -> None:
     assert weights == {"blue": 0, "green": 0} | {served: 100}, release
     version = "v2.1.0" if succeeded else "v2.0.5"
     assert bot.image(f"{service}-{served}") == f"quantivista/{service}:{version}", release
+    cluster = bot.world.kubernetes.cluster
+    if subject.has_baseline and cluster.objects.find("deployments", "production", BASELINE):
+        assert seeding.replicas(cluster, "production", BASELINE) == 0, release
 
 
 def _at(release: Release) -> str | None:

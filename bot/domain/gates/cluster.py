@@ -4,9 +4,11 @@ What else acts on them is asked too: owners that would undo it, autoscalers, dis
 """
 
 from bot.domain import owners, surroundings
-from bot.domain.catalog import other_slot
-from bot.domain.facts import ClusterFact, Facts, SlotFact, Unknown
+from bot.domain.baselines import most_pods
+from bot.domain.catalog import IN_PLACE, other_slot
+from bot.domain.facts import BaselineFact, ClusterFact, Facts, SlotFact, Unknown
 from bot.domain.gates.result import GateResult, failed, passed, unknown
+from bot.domain.policies import StrategyKind
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
@@ -35,7 +37,21 @@ def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
         )
     if cluster.traffic.unfit:
         return _no(" ".join(cluster.traffic.unfit), "Mend that, then press Retry.")
-    return _owned(cluster, rules) or _traffic(cluster, rules)
+    kind = rules.kind_for(request)
+    unfit = _no_baseline(cluster, rules) if kind not in IN_PLACE else None
+    return unfit or _owned(cluster, rules) or _traffic(cluster, rules, kind)
+
+
+def _no_baseline(cluster: ClusterFact, rules: Rules) -> GateResult | None:
+    """Refuse where the baseline that the catalogue names isn't there, or can't be one."""
+    name, baseline = rules.target.baseline, cluster.baseline
+    if name is None or baseline is None:
+        return None
+    if not baseline.exists:
+        return _no(f"There is no Deployment {name}, the baseline.", "Create it, then press Retry.")
+    if baseline.unfit:
+        return _no(" ".join(baseline.unfit), "Mend that, then press Retry.")
+    return None
 
 
 def _owned(cluster: ClusterFact, rules: Rules) -> GateResult | None:
@@ -58,7 +74,7 @@ def _rights(rules: Rules) -> str:
     return " and ".join(files)
 
 
-def _traffic(cluster: ClusterFact, rules: Rules) -> GateResult:
+def _traffic(cluster: ClusterFact, rules: Rules, kind: StrategyKind) -> GateResult:
     live = cluster.live
     if live is None:
         shares = ", ".join(
@@ -71,10 +87,10 @@ def _traffic(cluster: ClusterFact, rules: Rules) -> GateResult:
     where = rules.target.where(live.slot)
     if live.ready == 0:
         return _no(f"{where} has the traffic and no ready pod.", "Mend that first, then Retry.")
-    return _sizes(cluster, live, rules)
+    return _sizes(cluster, live, rules, kind)
 
 
-def _sizes(cluster: ClusterFact, live: SlotFact, rules: Rules) -> GateResult:
+def _sizes(cluster: ClusterFact, live: SlotFact, rules: Rules, kind: StrategyKind) -> GateResult:
     """Refuse where the idle slot could never take all traffic; caution about what may come."""
     around, size = cluster.around, max(live.wanted, 1)
     said = [f"{rules.target.where(live.slot)} is live with {live.ready} of {live.wanted} pods"]
@@ -86,7 +102,21 @@ def _sizes(cluster: ClusterFact, live: SlotFact, rules: Rules) -> GateResult:
             return failed(NAME, Reason.AUTOSCALER_LIMIT, small[0], f"{small[1]}, then press Retry.")
         said += surroundings.autoscaler_cautions(around, live.slot, size)
     said += surroundings.budget_cautions(around.budgets)
+    if cluster.baseline is not None and kind not in IN_PLACE:
+        idle = cluster.slot(other_slot(live.slot)).wanted
+        # What stands at the idle slot already is never made smaller for a blue-green release.
+        new = max(size, idle) if kind == "blue-green" else size
+        said += _baseline(cluster.baseline, most_pods(kind, rules.strategy.weights, new), rules)
     return passed(NAME, ". ".join(said))
+
+
+def _baseline(baseline: BaselineFact, pods: int, rules: Rules) -> list[str]:
+    """Say what room it takes, and that it has pods which no release has given it."""
+    more = "pod" if pods == 1 else "pods"
+    said = [f"The baseline takes up to {pods} {more} besides while it is compared with"]
+    if baseline.wanted:
+        said.append(f"Deployment {rules.target.baseline} is not at 0 pods now: those go first")
+    return said
 
 
 def _no(sentence: str, next_step: str) -> GateResult:

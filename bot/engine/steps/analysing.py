@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from bot.domain import analysis as judging
 from bot.domain import looking
 from bot.domain.analysis import Analysis
-from bot.domain.catalog import Slot, other_slot
+from bot.domain.baselines import compared_share
+from bot.domain.catalog import other_slot
 from bot.domain.clumps import clump_size, without
 from bot.domain.counters import GapError, Span
 from bot.domain.indicators import ROLES, Indicator, filled
@@ -64,7 +65,7 @@ async def _asked(work: Work, looking: Awaitable[Analysis], before: Analysis) -> 
 
 
 async def _compared(work: Work, measuring: Metrics, before: Analysis) -> Analysis:
-    """Compare both slots since the last look that counted; nothing where it is not due."""
+    """Compare both sides since the last look that counted; nothing where it is not due."""
     watching = work.release.rules.watching
     span = looking.span(watching, bake_of(work), before, work.now)
     if span is None:
@@ -76,7 +77,8 @@ async def _compared(work: Work, measuring: Metrics, before: Analysis) -> Analysi
         *(_counted(work, measuring, watching.indicators[name], span) for name in names),
         return_exceptions=True,
     )
-    return looking.compared(before, _each(names, found), span, watching, work.progress.weight)
+    share = compared_share(work.progress.weight, work.progress.beside)
+    return looking.compared(before, _each(names, found), span, watching, share)
 
 
 def _each(
@@ -90,18 +92,17 @@ def _each(
 
 
 async def _counted(work: Work, measuring: Metrics, indicator: Indicator, span: Span) -> Look:
-    slot = work.step.slot
-    new, live = await asyncio.gather(
-        _counters(work, measuring, indicator, slot, span),
-        _counters(work, measuring, indicator, other_slot(slot), span),
+    new, control = await asyncio.gather(
+        _counters(work, measuring, indicator, work.step.slot, span),
+        _counters(work, measuring, indicator, work.plan.control, span),
     )
-    return looking.counted(indicator, new, live, span)
+    return looking.counted(indicator, new, control, span)
 
 
 async def _counters(
-    work: Work, measuring: Metrics, indicator: Indicator, slot: Slot, span: Span
+    work: Work, measuring: Metrics, indicator: Indicator, slot: str, span: Span
 ) -> Counters:
-    """Ask for one slot's raw samples."""
+    """Ask for the raw samples of a slot, or of the baseline."""
     whole, part = await asyncio.gather(
         *(
             measuring.counters(_named(work, selector, slot), span.until, span.reach)

@@ -6,7 +6,7 @@ from bot.domain.analysis import Analysis
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Failed, Held, Outcome, Wait
 from bot.domain.reasons import Reason
-from bot.engine.steps import analysing, judging
+from bot.engine.steps import analysing, baseline, judging
 from bot.engine.steps.shift import shares, somebody_moved
 from bot.engine.steps.verify import MAY_PASS
 from bot.engine.steps.work import Work, failing
@@ -66,7 +66,7 @@ async def _looked(work: Work) -> tuple[SlotFact, Outcome | None, Analysis]:
         return nothing, None, await analysing.look(work)
     moved = await _somebody_moved_it(work)
     slot = await work.look_at(work.step.slot)
-    stop = moved or _sick(work, slot)
+    stop = moved or _sick(work, slot) or await baseline.changed_by_hand(work)
     if stop:
         return slot, stop, work.progress.analysis
     return slot, None, await analysing.look(work)

@@ -54,7 +54,8 @@ def _stopped(call: Call, said: str, analysis: Analysis) -> Failed | Held:
 
 
 def _why(work: Work, call: Call, analysis: Analysis) -> str:
-    said = analysis_lines.why(call, analysis, work.release.rules.watching, bake_of(work))
+    watching = work.release.rules.watching
+    said = analysis_lines.why(call, analysis, watching, bake_of(work), work.plan.control)
     # A guard's sentence begins with its name, which is written as the catalogue has it.
     return said if call.guard else opened(said)
 
@@ -84,4 +85,5 @@ def told(work: Work, slot: SlotFact, analysis: Analysis, prefix: str = "") -> tu
 
 def sentence(work: Work, analysis: Analysis) -> str:
     """Say what the metrics amount to, by the indicator on which the verdict hangs."""
-    return analysis_lines.sentence(analysis, work.release.rules.watching, work.step.slot)
+    watching = work.release.rules.watching
+    return analysis_lines.sentence(analysis, watching, work.step.slot, work.plan.control)

@@ -51,7 +51,7 @@ class Cluster:
         self.istio = istio.Istio()
         self.argo = argo.Argo(self)
         self.denied: set[tuple[str, str]] = set()
-        self._behaviours: list[tuple[re.Pattern[str], Behaviour]] = []
+        self._behaviours: list[tuple[re.Pattern[str], re.Pattern[str], Behaviour]] = []
         self._pods: dict[tuple[str, str], list[Pod]] = {}
         self._changed: dict[tuple[str, str, str], tuple[datetime, int]] = {}
         self._shown: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -62,9 +62,9 @@ class Cluster:
 
     # Faults on demand.
 
-    def behaves(self, image_pattern: str, behaviour: Behaviour) -> None:
-        """From now on pods of matching images behave so; the newest rule wins."""
-        self._behaviours.insert(0, (re.compile(image_pattern), behaviour))
+    def behaves(self, image_pattern: str, behaviour: Behaviour, pods: str = "") -> None:
+        """From now on pods of matching images (and names) behave so; the newest rule wins."""
+        self._behaviours.insert(0, (re.compile(image_pattern), re.compile(pods), behaviour))
 
     def deny(self, verb: str, resource: str) -> None:
         """Refuse that verb on that resource, in reviews and for real."""
@@ -219,7 +219,8 @@ class Cluster:
 
     def health(self, pod: Pod, now: datetime) -> Health:
         """State of a pod at a moment."""
-        found = (b for pattern, b in self._behaviours if pattern.search(pod.image))
+        rules = self._behaviours
+        found = (b for image, name, b in rules if image.search(pod.image) and name.match(pod.name))
         return health(pod, next(found, GOOD), now, self.ready_after)
 
     def pods(self, namespace: str, selector: dict[str, str] | None) -> list[tuple[str, Pod]]:

@@ -140,6 +140,10 @@ def check_changed(kind: str, before: Object, after: Object) -> None:
     if kind == "deployments":
         if before["spec"]["selector"] != after["spec"]["selector"]:
             raise ApiError(422, "Invalid", "spec.selector: Invalid value: field is immutable")
+        labels = after["spec"]["template"]["metadata"].get("labels") or {}
+        if not selects(after["spec"]["selector"]["matchLabels"], labels):
+            message = "spec.template.metadata.labels: `selector` does not match template `labels`"
+            raise ApiError(422, "Invalid", message)
         if int(after["spec"].get("replicas", 1)) < 0:
             raise ApiError(422, "Invalid", "spec.replicas: must be greater than or equal to 0")
     if before["spec"] != after["spec"]:

@@ -67,6 +67,23 @@ def seed_one(cluster: Cluster, namespace: str, service: str, image: str, replica
     cluster.age(namespace, service, LONG_AGO)
 
 
+def seed_baseline(
+    cluster: Cluster, namespace: str, service: str, image: str, version: str | None = None
+) -> None:
+    """Make a third Deployment without pods, by a label of its own; they are behind no Service yet.
+
+    Given a slot's label, they stand behind that slot's.
+    """
+    made = _deployment(f"{service}-baseline", service, None, image, 0, version)
+    for labels in (made["spec"]["selector"]["matchLabels"], *_labels_of(made)):
+        labels["track"] = "baseline"
+    cluster.create("deployments", namespace, made)
+
+
+def _labels_of(deployment: Object) -> list[dict[str, str]]:
+    return [deployment["metadata"]["labels"], deployment["spec"]["template"]["metadata"]["labels"]]
+
+
 def deployment_of(service: str, slot: str, image: str, replicas: int = 3) -> Object:
     """Make a slot's Deployment as it was seeded, for whoever creates it anew."""
     return _deployment(f"{service}-{slot}", service, slot, image, replicas, None)

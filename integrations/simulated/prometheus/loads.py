@@ -48,15 +48,20 @@ Kind = Literal["fails", "slows", "silences", "forgets", "nan"]
 
 @dataclass(frozen=True)
 class Ailment:
-    """What ails some of a service's pods; all of them where neither version nor slot is named."""
+    """What ails some of a service's pods; all of them where nothing is named.
+
+    `pod` is how their names begin.
+    """
 
     kind: Kind
     version: str | None = None
     slot: str | None = None
+    pod: str | None = None
 
     def strikes(self, pod: Pod) -> bool:
         """Whether the pod is one of those."""
-        return self.version in (None, pod.version) and self.slot in (None, pod.slot)
+        named = self.pod is None or pod.name.startswith(self.pod)
+        return named and self.version in (None, pod.version) and self.slot in (None, pod.slot)
 
 
 @dataclass(frozen=True)

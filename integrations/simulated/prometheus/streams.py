@@ -86,10 +86,14 @@ class Streams:
         *,
         version: str | None = None,
         slot: str | None = None,
+        pod: str | None = None,
         share: float = 0.05,
     ) -> None:
-        """Let that share of the requests fail, beside those that always do."""
-        self._ail(namespace, service, Ailment("fails", version, slot), share)
+        """Let that share of the requests fail, beside those that always do.
+
+        `pod`: how the names of the pods begin.
+        """
+        self._ail(namespace, service, Ailment("fails", version, slot, pod), share)
 
     def slows(
         self,
@@ -98,10 +102,11 @@ class Streams:
         *,
         version: str | None = None,
         slot: str | None = None,
+        pod: str | None = None,
         factor: float = 10.0,
     ) -> None:
-        """Let requests take that many times as long."""
-        self._ail(namespace, service, Ailment("slows", version, slot), factor)
+        """Let requests take that many times as long. `pod`: how the names of the pods begin."""
+        self._ail(namespace, service, Ailment("slows", version, slot, pod), factor)
 
     def silences(
         self, namespace: str, service: str, *, version: str | None = None, slot: str | None = None
