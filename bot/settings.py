@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     audit_checkpoint_entries: int = Field(default=1000, ge=1)
     audit_checkpoint_file: Path | None = None
     evidence_raw_days: int = Field(default=90, ge=1, le=36500)
+    unmanaged_look_minutes: int = Field(default=5, ge=0, le=1440)
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

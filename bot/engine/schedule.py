@@ -10,6 +10,7 @@ from bot.engine.checkpoints import Keeping, checkpoint_if_due
 from bot.engine.emergencies import remind
 from bot.engine.reporting import report_if_due
 from bot.engine.topics import Topics
+from bot.engine.unmanaged import look_if_due
 from bot.engine.world import World
 from bot.errors import TemporaryError
 from bot.store import evidence, jobs
@@ -22,8 +23,13 @@ KEEP = timedelta(days=30)
 ScheduledJob = tuple[str, str, Callable[[], Awaitable[None]]]
 
 
-def housekeeping(world: World, keeping: Keeping | None = None) -> list[ScheduledJob]:
-    """List the jobs: name, crontab line in UTC, what to call. `keeping`: of signed checkpoints."""
+def housekeeping(
+    world: World, keeping: Keeping | None = None, unmanaged_every: timedelta = timedelta(0)
+) -> list[ScheduledJob]:
+    """List the jobs: name, crontab line in UTC, what to call. `keeping`: of signed checkpoints.
+
+    `unmanaged_every`: how often clusters are looked at for what went past the bot; 0: never.
+    """
 
     async def sweep() -> None:
         await once(world, "sweep", lambda: _sweep(world))
@@ -46,6 +52,12 @@ def housekeeping(world: World, keeping: Keeping | None = None) -> list[Scheduled
         except TemporaryError as error:
             log.warning("job_skipped", job="reviews", error=str(error))
 
+    async def unmanaged() -> None:
+        try:
+            await look_if_due(world, unmanaged_every)
+        except TemporaryError as error:
+            log.warning("job_skipped", job="unmanaged", error=str(error))
+
     async def checkpoint() -> None:
         if keeping is not None:
             await checkpoint_if_due(world, keeping)
@@ -58,6 +70,8 @@ def housekeeping(world: World, keeping: Keeping | None = None) -> list[Scheduled
         ("reviews", "* * * * *", reminders),
         ("topics", "* * * * *", Topics(world).show),
     ]
+    if unmanaged_every:
+        jobs_.append(("unmanaged", "* * * * *", unmanaged))
     return [*jobs_, ("checkpoint", "* * * * *", checkpoint)] if keeping else jobs_
 
 
