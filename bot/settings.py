@@ -1,6 +1,7 @@
 """Every environment variable, once, typed. A secret may come from a file: `NAME_FILE`."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,6 +60,11 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "text"] = "auto"
+
+    @property
+    def unmanaged_every(self) -> timedelta:
+        """How often clusters are looked at for what went past the bot; 0: never."""
+        return timedelta(minutes=self.unmanaged_look_minutes)
 
     @property
     def commands(self) -> dict[str, Literal["release", "env", "scan"]]:

@@ -155,13 +155,22 @@ def _by_title(
     """Read the title of a service's own workflow, as the default branch has it."""
     if not seen.on_default:
         return None
-    words = seen.run.title.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    words = words_of(seen.run.title)
     own = [name for name in services if catalog.services[name].deploy.workflow == seen.run.workflow]
     named = own if len(own) == 1 else [name for name in own if name in words]
-    versions = {word for word in words if _VERSION.fullmatch(word) and _is_version(word)}
-    if len(named) != 1 or len(versions) != 1:
-        return None
-    return named[0], versions.pop(), False
+    version = version_in_title(seen.run.title)
+    return (named[0], version, False) if len(named) == 1 and version else None
+
+
+def words_of(title: str) -> list[str]:
+    """Split a run's title into its words."""
+    return re.sub(r"[(),]", " ", title).split()
+
+
+def version_in_title(title: str) -> str | None:
+    """Read the one version that a run's title names; None where it names several, or none."""
+    found = {word for word in words_of(title) if _VERSION.fullmatch(word) and _is_version(word)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _by_tag(

@@ -10,7 +10,7 @@ from typing import Literal
 from bot.domain.catalog import Catalog, Slot
 from bot.domain.facts import LedgerFact, SlotFact, TrafficFact
 from bot.domain.live import live_version
-from bot.domain.protection import place_of, services_of
+from bot.domain.protection import place_of, services_of, words_of
 from bot.domain.targets import Target
 from bot.domain.value import Value, canonical, digest
 
@@ -105,6 +105,6 @@ def meant(catalog: Catalog, deployed: Deployed) -> tuple[str | None, tuple[str, 
     if environment is None:
         return None, ()
     services = services_of(catalog, deployed.repository, environment)
-    words = deployed.title.replace("(", " ").replace(")", " ").split()
+    words = words_of(deployed.title)
     named = tuple(name for name in services if name in words)
     return environment, named if len(named) == 1 else services

@@ -20,6 +20,8 @@ log = structlog.get_logger()
 KEEP = timedelta(days=30)
 """How long what is done with is kept: commands, messages, webhooks, events. The record stays."""
 
+EACH_MINUTE = "* * * * *"
+
 ScheduledJob = tuple[str, str, Callable[[], Awaitable[None]]]
 
 
@@ -34,45 +36,31 @@ def housekeeping(
     async def sweep() -> None:
         await once(world, "sweep", lambda: _sweep(world))
 
-    async def report() -> None:
-        try:
-            await report_if_due(world)
-        except TemporaryError as error:
-            log.warning("job_skipped", job="report", error=str(error))
-
-    async def calendars() -> None:
-        try:
-            await read_due(world)
-        except TemporaryError as error:
-            log.warning("job_skipped", job="calendars", error=str(error))
-
-    async def reminders() -> None:
-        try:
-            await remind(world)
-        except TemporaryError as error:
-            log.warning("job_skipped", job="reviews", error=str(error))
-
-    async def unmanaged() -> None:
-        try:
-            await look_if_due(world, unmanaged_every)
-        except TemporaryError as error:
-            log.warning("job_skipped", job="unmanaged", error=str(error))
-
-    async def checkpoint() -> None:
-        if keeping is not None:
-            await checkpoint_if_due(world, keeping)
-
     # Zones and times are the catalogue's, which may change at any moment: each minute asks anew.
     jobs_: list[ScheduledJob] = [
         ("sweep", "17 3 * * *", sweep),
-        ("report", "* * * * *", report),
-        ("calendars", "* * * * *", calendars),
-        ("reviews", "* * * * *", reminders),
-        ("topics", "* * * * *", Topics(world).show),
+        ("topics", EACH_MINUTE, Topics(world).show),
+        _tried("report", lambda: report_if_due(world)),
+        _tried("calendars", lambda: read_due(world)),
+        _tried("reviews", lambda: remind(world)),
     ]
     if unmanaged_every:
-        jobs_.append(("unmanaged", "* * * * *", unmanaged))
-    return [*jobs_, ("checkpoint", "* * * * *", checkpoint)] if keeping else jobs_
+        jobs_.append(_tried("unmanaged", lambda: look_if_due(world, unmanaged_every)))
+    if keeping is not None:
+        jobs_.append(_tried("checkpoint", lambda: checkpoint_if_due(world, keeping)))
+    return jobs_
+
+
+def _tried(name: str, work: Callable[[], Awaitable[object]]) -> ScheduledJob:
+    """Make a job of each minute; where the database is silent the next minute tries again."""
+
+    async def run() -> None:
+        try:
+            await work()
+        except TemporaryError as error:
+            log.warning("job_skipped", job=name, error=str(error))
+
+    return name, EACH_MINUTE, run
 
 
 async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> None:

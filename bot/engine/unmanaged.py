@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.audit import AuditTag, stamp
-from bot.domain.protection import Case, WaitingRun, channel_of
+from bot.domain.protection import Case, WaitingRun, channel_of, version_in_title
 from bot.domain.reasons import Reason
 from bot.domain.rules import runs_in
 from bot.domain.targets import Target, target_of
@@ -75,7 +75,7 @@ async def note_deployed(world: World, session: Session, deployed: Deployed, now:
         service=service,
         environment=environment,
         before=before(entry.fact() if entry else None),
-        after=Sight(),
+        after=Sight(version=version_in_title(deployed.title)),
         seen_at=now,
         deployed=deployed,
         bypassed=bypassed,
@@ -184,7 +184,8 @@ async def _look_at(world: World, target: Target, entry: Entry) -> bool:
     try:
         glance = await world.cluster.glance(target, slot)
         traffic, live = glance.traffic, glance.slot
-        if traffic.live not in (None, slot):
+        if traffic.live not in (None, slot) or live.image != entry.image:
+            # The whole of it, with its pods: they tell since when it runs.
             live = await world.cluster.look_at_slot(target, traffic.live or slot)
     except StoreError:
         raise
@@ -239,7 +240,7 @@ async def _found(
         await changes.saw(session, cause, mark)
         return
     change = Change(
-        key=f"cluster:{entry.service}/{entry.environment}:{stamp(now)}",
+        key=f"cluster:{entry.service}/{entry.environment}:{stamp(now)}:{mark[:8]}",
         source="cluster",
         service=entry.service,
         environment=entry.environment,

@@ -19,7 +19,7 @@ def told(change: Change, services: tuple[str, ...], catalog: Catalog) -> Message
     what = safe(change.service or " or ".join(services[:5]))
     lines = [
         f"! {what} in {change.environment} was changed past the bot.",
-        f"Before: {safe(sight(change.before))}, by the ledger.",
+        _before(change),
         _now(change),
         _who(change, catalog),
         _next(change),
@@ -41,6 +41,12 @@ def sight(seen: Sight) -> str:
     return f"{named} on {seen.slot}" if seen.slot else named
 
 
+def _before(change: Change) -> str:
+    if change.before == Sight():
+        return "Before: the ledger does not know."
+    return f"Before: {safe(sight(change.before))}, by the ledger."
+
+
 def _now(change: Change) -> str:
     at = moment(change.seen_at, change.seen_at)
     if change.deployed is not None:
@@ -53,7 +59,8 @@ def _deployed(went: Deployed) -> str:
     run = f"run {went.run}" if went.run else f"Deployment {went.deployment}"
     link = f"<{went.url}|{run}>" if _LINK.fullmatch(went.url) else run
     ref = f" ({safe(went.ref)})" if went.ref and went.ref != went.commit else ""
-    return f"{link} of {safe(went.repository)} deployed {safe(went.commit[:7])}{ref}"
+    title = f': "{safe(went.title)}"' if went.title else ""
+    return f"{link} of {safe(went.repository)} deployed at {safe(went.commit[:7])}{ref}{title}"
 
 
 def _who(change: Change, catalog: Catalog) -> str:

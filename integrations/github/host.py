@@ -19,8 +19,9 @@ from integrations.github import junit
 from integrations.github.alerts import Watched
 from integrations.github.comparing import comparison, packages
 from integrations.github.deployments import Deployments
-from integrations.github.doctor import examine
+from integrations.github.doctor import Wanted, examine
 from integrations.github.gate import Gating
+from integrations.github.gate_doctor import Gated
 from integrations.github.history import Histories
 from integrations.github.pool import Credentials, Json, Pool
 from integrations.github.runs import run_of
@@ -241,15 +242,15 @@ class GitHubHost(Deployments, Gating, Histories, Watched):
         repositories: Mapping[str, Iterable[str]],
         passing: str | None = None,
         numbers: Mapping[str, Collection[str]] | None = None,
+        gated: Gated | None = None,
     ) -> Checkup:
         """Look at each repository and the workflows that it should have, for `doctor`.
 
-        `numbers`: what the catalogue takes for the repositories' numbers.
+        `numbers`: what the catalogue takes for the repositories' numbers. `gated`: environments
+        for which GitHub is to ask the bot.
         """
-        view = self.check_view
-        return await examine(
-            self._pool, self._credentials, repositories, view, passing, numbers or {}
-        )
+        view, wanted = self.check_view, Wanted(passing, numbers or {}, gated or {})
+        return await examine(self._pool, self._credentials, repositories, view, wanted)
 
 
 def _from_status(status: Json) -> CheckRun:
