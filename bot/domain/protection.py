@@ -206,11 +206,9 @@ def _is_version(word: str) -> bool:
 
 def person_of(catalog: Catalog, login: str) -> str | None:
     """Name the Slack user whose GitHub login that is."""
+    named = ((user, one.github) for user, one in catalog.people.items() if one.github)
     folded = login.casefold()
-    return next(
-        (user for user, one in catalog.people.items() if (one.github or "").casefold() == folded),
-        None,
-    )
+    return next((user for user, github in named if github.casefold() == folded), None)
 
 
 def channel_of(catalog: Catalog, service: str) -> str | None:

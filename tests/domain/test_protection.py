@@ -123,10 +123,9 @@ def test_case_matters_neither_in_environments_nor_in_repositories_nor_in_logins(
     assert person_of(catalog(), "mallory") is None
 
 
-def test_a_person_without_a_login_is_nobodys() -> None:
-    assert person_of(parse_catalog(CATALOG.replace("github: dan", "name: Dan")).catalog, "") != (
-        "U0ANA"
-    )
+def test_who_has_no_login_is_not_everybody_without_one() -> None:
+    nameless = parse_catalog(CATALOG.replace("github: dan", "name: Dan")).catalog
+    assert person_of(nameless, "") is None
 
 
 def test_the_channel_is_the_owners_else_the_first() -> None:

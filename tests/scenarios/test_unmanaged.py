@@ -1,5 +1,7 @@
 """What goes past the bot: told of once, in the service's channel, and put on the record."""
 
+# ruff: noqa: E501 - snapshots are as long as what people read
+
 from datetime import timedelta
 
 from inline_snapshot import snapshot
