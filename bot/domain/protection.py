@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from bot.domain.catalog import Catalog
+from bot.domain.catalog import Catalog, Slot
 from bot.domain.gates.result import GateResult
 from bot.domain.lifecycle import WAITING, State
 from bot.domain.reasons import Reason
@@ -55,12 +55,14 @@ class WaitingRun(Value):
 
 
 class Meant(Value):
-    """Which release it would be. `commit`: what has to be the version's, where the run names it."""
+    """Which release it would be. `commit`: what has to be the version's, where a tag tells it."""
 
     service: str
     environment: str
     version: str
     commit: str | None = None
+    slot: Slot | None = None
+    """The slot that the run's title names."""
 
     def request(self) -> ReleaseRequest:
         """Give it as a person would ask for it."""
@@ -134,24 +136,26 @@ def identify(catalog: Catalog, ask: Ask, seen: WaitingRun, tags: Iterable[str]) 
     if not services:
         return no(Reason.UNKNOWN_NAME, "repository", ask.repository, environment)
     found = _by_title(catalog, services, seen)
+    titled = found is not None
     if found is None and ask.commit == seen.commit:
         found = _by_tag(catalog, services, tags)
     if found is None:
         return no(Reason.DEPLOYMENT_UNCLEAR, environment, *services)
-    service, version, tagged = found
+    service, version = found
     if catalog.services[service].deploy.workflow is None:
         return no(Reason.NOT_BY_WORKFLOW, service, version, environment)
     return Meant(
         service=service,
         environment=environment,
         version=version,
-        commit=ask.commit if tagged else None,
+        commit=None if titled else ask.commit,
+        slot=_slot_in(seen.run.title) if titled else None,
     )
 
 
 def _by_title(
     catalog: Catalog, services: tuple[str, ...], seen: WaitingRun
-) -> tuple[str, str, bool] | None:
+) -> tuple[str, str] | None:
     """Read the title of a service's own workflow, as the default branch has it."""
     if not seen.on_default:
         return None
@@ -159,12 +163,19 @@ def _by_title(
     own = [name for name in services if catalog.services[name].deploy.workflow == seen.run.workflow]
     named = own if len(own) == 1 else [name for name in own if name in words]
     version = version_in_title(seen.run.title)
-    return (named[0], version, False) if len(named) == 1 and version else None
+    return (named[0], version) if len(named) == 1 and version else None
 
 
 def words_of(title: str) -> list[str]:
     """Split a run's title into its words."""
     return re.sub(r"[(),]", " ", title).split()
+
+
+def _slot_in(title: str) -> Slot | None:
+    words = words_of(title)
+    slots: tuple[Slot, Slot] = ("blue", "green")
+    named = [slot for slot in slots if slot in words]
+    return named[0] if len(named) == 1 else None
 
 
 def version_in_title(title: str) -> str | None:
@@ -175,7 +186,7 @@ def version_in_title(title: str) -> str | None:
 
 def _by_tag(
     catalog: Catalog, services: tuple[str, ...], tags: Iterable[str]
-) -> tuple[str, str, bool] | None:
+) -> tuple[str, str] | None:
     """Take the newest version that a tag on the commit names, where but one service has such."""
     found: dict[str, list[str]] = {}
     for tag in tags:
@@ -186,7 +197,7 @@ def _by_tag(
     if len(found) != 1:
         return None
     ((service, versions),) = found.items()
-    return service, max(versions, key=Version), True
+    return service, max(versions, key=Version)
 
 
 def _version_in(pattern: str, tag: str) -> str | None:
@@ -235,6 +246,9 @@ def judge(release: Release, meant: Meant | None) -> Verdict:
     plan, commit = release.plan, meant.commit if meant else None
     if commit and plan is not None and plan.commit not in (None, commit):
         return no(Reason.COMMIT_DIFFERS, release.version, commit[:7], (plan.commit or "")[:7])
+    if meant and plan is not None and not plan.in_place and meant.slot != plan.goes_to:
+        # It might bring the version onto the slot that serves, past all that a release looks at.
+        return no(Reason.SLOT_DIFFERS, meant.slot or "no slot", plan.goes_to)
     if release.state is State.BLOCKED:
         failed = tuple(g for g in release.gates if g.status == "failed" and not g.could_not_tell)
         if failed:

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     DEPLOYMENT_UNCLEAR = "deployment_unclear"
     NOT_BY_WORKFLOW = "not_by_workflow"
     COMMIT_DIFFERS = "commit_differs"
+    SLOT_DIFFERS = "slot_differs"
     REQUESTER_UNKNOWN = "requester_unknown"
     RUN_ENDED = "run_ended"
     # What went past the bot.

@@ -15,6 +15,9 @@ from bot.views.refusals import state_words
 MOST_GATES = 5
 """Gates that one comment tells of."""
 
+_OF_THE_RUN = (Reason.COMMIT_DIFFERS, Reason.SLOT_DIFFERS)
+"""What is wrong with the run, and not with its release."""
+
 _MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^>]*)?>")
 
 
@@ -46,7 +49,7 @@ def _rejected(case: Case, verdict: Verdict, release: Release | None) -> str:
     if verdict.gates:
         what = _headline(release) if release else "This"
         return f"{what}, is refused: {_gates(verdict.gates)}"
-    if release is not None and verdict.reason is not Reason.COMMIT_DIFFERS:
+    if release is not None and verdict.reason not in _OF_THE_RUN:
         return f"{_headline(release)}, {state_words(release)}. Nothing was deployed by this run."
     return f"{_no(verdict, case)}{_instead(case.meant, verdict)}"
 
@@ -77,6 +80,10 @@ def _no(verdict: Verdict, case: Case) -> str:
             return f"No workflow deploys {names[0]}: the bot sets its image."
         case Reason.COMMIT_DIFFERS:
             return f"{names[0]} is commit {names[2]} now, and this run is at {names[1]}."
+        case Reason.SLOT_DIFFERS:
+            return (
+                f"It has to go to {names[1]}, the idle slot, and the run's title names {names[0]}."
+            )
         case Reason.REQUESTER_UNKNOWN:
             return (
                 f"The catalogue's people have no GitHub login \"{names[0]}\", so nobody's right "
@@ -130,7 +137,8 @@ def answered(case: Case, verdict: Verdict) -> str:
     """Say in the release's thread what GitHub was told."""
     if verdict.kind == "approve":
         return f"✓ GitHub was told yes: run {case.ask.run} goes on."
-    return f"✗ GitHub was told no: run {case.ask.run} does not go on."
+    code = f" ({verdict.reason.value})" if verdict.reason else ""
+    return f"✗ GitHub was told no{code}: run {case.ask.run} does not go on."
 
 
 def run_ended(case: Case) -> str:

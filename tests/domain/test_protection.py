@@ -32,7 +32,7 @@ from tests.tester import CATALOG, REPO
 from tests.views.releases import release
 
 COMMIT, OTHER = "a" * 40, "b" * 40
-MEANT = Meant(service="payments", environment="production", version="v2.1.0")
+MEANT = Meant(service="payments", environment="production", version="v2.1.0", slot="green")
 APART = parse_catalog(
     CATALOG.replace("    image: ", "    tag: NAME/{version}\n    image: ")
     .replace("tag: NAME", "tag: config", 1)
@@ -58,7 +58,7 @@ def ask(**changes: Any) -> Ask:
 
 
 def run(
-    title: str = "deploy payments v2.1.0 (by-hand)",
+    title: str = "deploy payments v2.1.0 green (by-hand)",
     *,
     file: str = "deploy.yml",
     on_default: bool = True,
@@ -76,8 +76,9 @@ def found(seen: WaitingRun, *tags: str, of: Catalog | None = None, **changes: An
 def test_the_title_of_the_services_own_workflow_tells() -> None:
     assert found(run()) == MEANT
     assert found(run("orders 2.1.0, please")) == MEANT.model_copy(
-        update={"service": "orders", "version": "2.1.0"}
+        update={"service": "orders", "version": "2.1.0", "slot": None}
     )
+    assert found(run("payments v2.1.0 blue green")) == MEANT.model_copy(update={"slot": None})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_a_title_that_does_not_tell_is_no_yes(seen: WaitingRun) -> None:
 
 def test_a_tag_tells_where_it_leads_to_the_runs_own_commit() -> None:
     seen = run("push", on_default=False)
-    wanted = MEANT.model_copy(update={"commit": COMMIT})
+    wanted = MEANT.model_copy(update={"commit": COMMIT, "slot": None})
     assert found(seen, "payments/v2.1.0", of=APART) == wanted
     assert found(seen, "payments/v2.0.5", "payments/v2.1.0", of=APART) == wanted
     assert found(seen, "payments/v2.1.0", "orders/v1.0.0", of=APART) is Reason.DEPLOYMENT_UNCLEAR
@@ -166,6 +167,13 @@ def test_another_commit_than_the_plans_is_a_no() -> None:
         assert judge(release(state), moved).reason is Reason.COMMIT_DIFFERS
     same = MEANT.model_copy(update={"commit": "abc123def456"})
     assert judge(release(State.AWAITING_APPROVAL), same).kind == "wait"
+
+
+@pytest.mark.parametrize("slot", ["blue", None])
+def test_a_run_that_might_replace_what_serves_is_a_no(slot: str | None) -> None:
+    elsewhere = MEANT.model_copy(update={"slot": slot})
+    said = judge(release(State.AWAITING_APPROVAL), elsewhere)
+    assert (said.kind, said.reason) == ("reject", Reason.SLOT_DIFFERS)
 
 
 @pytest.mark.parametrize("state", list(State))

@@ -270,8 +270,22 @@ async def test_a_tag_tells_where_but_one_service_has_such(world: World, given: G
         )
     ]
     await asks(bot, ref="v2.1.0")
-    release = await bot.until("awaiting_approval")
+    await bot.passes(SOON)
+    release = await bot.release()
     assert (release.service, release.version) == ("payments", "v2.1.0")
+    # A tag does not tell the slot, and payments has two.
+    assert bot.world.github.gates.said("rejected")[-1].endswith("(slot_differs)")
+
+
+async def test_a_tag_that_is_moved_meanwhile_is_another_version(world: World, given: Given) -> None:
+    guarded(world)
+    kind = "strategy: {kind: blue-green, traffic: service, watch: 30s}"
+    bot = await given(
+        catalog=ONE[: -len(ONE.split("  payments:")[1])]
+        + ONE.split("  payments:")[1].replace(kind, "strategy: {kind: rolling, watch: 30s}")
+    )
+    await asks(bot, ref="v2.1.0")
+    await bot.until("awaiting_approval")
     world.github.push_tag(REPO, "v2.1.0", world.github.seed_release(REPO, "v2.1.1"))
     await bot.passes(SOON)
     assert bot.world.github.gates.said("rejected")[-1].endswith("(commit_differs)")
@@ -306,3 +320,38 @@ async def test_what_is_never_answered_runs_out(bot: Bot) -> None:
     bot.world.clock.moment += timedelta(days=30)
     await bot.works()
     assert (await cases(bot))[0].outcome == "timed_out"
+
+
+async def test_a_run_that_would_replace_what_serves_is_rejected(bot: Bot) -> None:
+    run = await asks(bot, slot="blue")
+    await bot.passes(SOON)
+    assert bot.world.github.gates.said("rejected") == [
+        (
+            "It has to go to green, the idle slot, and the run's title names blue. In Slack: "
+            "/release payments v2.1.0 production (slot_differs)"
+        )
+    ]
+    assert (await bot.release()).state == "cancelled"
+    assert run.conclusion == "failure"
+    assert bot.image("payments-blue") == "quantivista/payments:v2.0.5"
+
+
+async def test_where_no_approval_is_needed_it_goes_on_by_itself(bot: Bot) -> None:
+    github = bot.world.github
+    github.gates.protect(REPO, "staging")
+    github.seed_release(REPO, "v2.2.0")
+    await asks(bot, version="v2.2.0", environment="staging")
+    done = await bot.until("succeeded")
+    assert (done.environment, done.version) == ("staging", "v2.2.0")
+    assert len(github.gates.said("approved")) == 1
+
+
+async def test_a_halt_holds_the_releases_own_run_at_the_gate(bot: Bot) -> None:
+    bot.world.github.rights.granted["deployments"] = "read"
+    release = await approved(bot)
+    await bot.until(lambda r: r.progress.run_url is not None, release)
+    await bot.says('/release halt prod "prices are wrong"', by="U0DAN")
+    await bot.until("paused", release)
+    bot.world.github.rights.granted["deployments"] = "write"
+    await bot.passes(timedelta(minutes=15))
+    assert bot.world.github.gates.said("approved") == []

@@ -40,7 +40,7 @@ class Runner:
 
     def start(self, repository: Repository, workflow: Workflow, inputs: dict[str, str]) -> Run:
         """Make a queued run; the caller spawns `carry_out`."""
-        named = " ".join(inputs.get(key, "") for key in ("service", "version"))
+        named = " ".join(inputs.get(key, "") for key in ("service", "version", "slot"))
         now = self._now()
         run = Run(
             id=self._next_id,
