@@ -70,6 +70,11 @@ async def at_the_gate(bot: Bot, run: Run) -> None:
 async def passes_by(bot: Bot, run: Run) -> None:
     """An admin forces the deployment, and the run goes on."""
     bot.world.github.gates.bypass(run.id)
+    await takes_a_turn()
+
+
+async def takes_a_turn() -> None:
+    """Let what was just set off in the world begin to wait for its time."""
     for _ in range(10):
         await asyncio.sleep(0)
 

@@ -201,8 +201,9 @@ async def test_a_repository_that_nobody_knows_is_rejected(bot: Bot) -> None:
     github.add_commit(other)
     github.add_workflow(other, github.repository(REPO).workflows["deploy.yml"])
     github.gates.protect(other, "production")
-    github.start_run(other, "deploy.yml", {"environment": "production"}, "ana")
-    await bot.passes(SOON)
+    run = github.start_run(other, "deploy.yml", {"environment": "production"}, "ana")
+    await at_the_gate(bot, run)
+    await bot.works()
     assert github.gates.said("rejected")[0].startswith(
         "The catalogue has no service of quantivista/other that runs in production."
     )

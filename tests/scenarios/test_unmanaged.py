@@ -10,7 +10,16 @@ from bot.domain.audit import AuditTag
 from bot.engine.unmanaged import look, look_if_due
 from integrations.simulated.server import Fault
 from tests.scenarios.conftest import Given
-from tests.scenarios.gated import asks, by_hand, cases, entries, guarded, passes_by, posts
+from tests.scenarios.gated import (
+    asks,
+    by_hand,
+    cases,
+    entries,
+    guarded,
+    passes_by,
+    posts,
+    takes_a_turn,
+)
 from tests.scenarios.test_github_view import approved, told
 from tests.scenarios.test_held import set_weights
 from tests.tester import BEN, DAN, REPO, Bot, World
@@ -53,7 +62,7 @@ async def test_kubectl_by_hand_is_told_of_once(bot: Bot) -> None:
             """\
 ! payments in production was changed past the bot.
 Before: 2.1.0 (quantivista/payments:v2.1.0) on green, by the ledger.
-Now: 6.6.6 (quantivista/payments:v6.6.6) on green. Seen at 18:32.
+Now: 6.6.6 (quantivista/payments:v6.6.6) on green. Seen at 18:32. Its pods run since 18:31.
 Kubernetes does not say who did it.
 Next: put it back, or record that it is meant so: /release adopt payments 6.6.6 production.\
 """
@@ -168,7 +177,7 @@ async def test_an_admins_bypass_is_told_of_and_ends_its_release(world: World, gi
     assert said == snapshot("""\
 ! payments in production was changed past the bot.
 Before: the ledger does not know.
-Now: [run 4711] of quantivista/platform deployed at f20731c (main): "deploy.yml payments v2.1.0 (by-hand-0)". Seen at 16:30.
+Now: [run 4711] of quantivista/platform deployed at f20731c (main): "deploy.yml payments v2.1.0 green (by-hand-0)". Seen at 16:30.
 Started by @ana. The bot had not said yes: its rule was passed at GitHub.
 Next: put it back, or record that it is meant so: /release adopt payments 2.1.0 production.\
 """)
@@ -213,6 +222,7 @@ async def test_a_job_that_no_rule_stops_is_told_of_once_with_what_it_brought(
     bot = await given()
     await released(bot)
     by_hand(bot, version="v1.9.0", actor="ben")
+    await takes_a_turn()
     await bot.passes(timedelta(minutes=2))
     await told(bot)
     assert bot.image("payments-green") == "quantivista/payments:v1.9.0"
@@ -229,6 +239,7 @@ async def test_a_forged_one_tells_nobody(world: World, given: Given) -> None:
     world.github.hooks.forge = True
     bot = await given()
     by_hand(bot)
+    await takes_a_turn()
     await bot.passes(timedelta(minutes=2))
     await told(bot)
     assert posts(bot) == []
