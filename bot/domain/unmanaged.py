@@ -91,7 +91,9 @@ def differs(
     if traffic.live is None or live is None:
         shares = ", ".join(f"{slot} {share} %" for slot, share in sorted(traffic.weights.items()))
         return Sight(shares=shares or "no slot is named")
-    moved = entry.slot is not None and entry.slot != live.slot and not target.one_copy
+    # What a Rollout calls its slots changes with each update; there the image tells.
+    named = not (target.one_copy or target.is_rollout)
+    moved = named and entry.slot is not None and entry.slot != live.slot
     other = entry.image is not None and live.image != entry.image
     if not (moved or other):
         return None

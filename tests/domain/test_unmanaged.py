@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.domain.facts import LedgerFact, TrafficFact
-from bot.domain.targets import WHOLE, Target, target_of
+from bot.domain.targets import ARGO, WHOLE, Target, target_of
 from bot.domain.unmanaged import Deployed, Sight, before, differs, meant
 from tests.domain.facts import catalog, slot
 from tests.tester import REPO
@@ -44,9 +44,11 @@ def test_another_slot_is_one_though_the_image_be_the_same() -> None:
     assert compared(blue=0) == Sight(version="v2.0.5", image=ENTRY.image, slot="green")
 
 
-def test_where_there_is_one_copy_the_slot_is_only_a_name() -> None:
-    whole = TARGET.model_copy(update={"traffic": WHOLE})
-    assert compared(blue=0, target=whole) is None
+def test_where_slots_are_only_names_the_image_tells() -> None:
+    for traffic_ in (WHOLE, ARGO):
+        target = TARGET.model_copy(update={"traffic": traffic_})
+        assert compared(blue=0, target=target) is None
+        assert compared(blue=0, target=target, image=OTHER) is not None
 
 
 def test_split_traffic_is_one() -> None:
