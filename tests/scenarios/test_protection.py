@@ -21,6 +21,7 @@ from tests.scenarios.gated import (
     passes_by,
 )
 from tests.scenarios.test_github_view import approved, told
+from tests.scenarios.test_in_place import IN_PLACE, seeded
 from tests.tester import ANA, BEN, CATALOG, REPO, Bot, World
 
 RULE = "deployment_protection_rule"
@@ -356,3 +357,34 @@ async def test_a_halt_holds_the_releases_own_run_at_the_gate(bot: Bot) -> None:
     bot.world.github.rights.granted["deployments"] = "write"
     await bot.passes(timedelta(minutes=15))
     assert bot.world.github.gates.said("approved") == []
+
+
+async def test_in_place_a_run_by_hand_does_it_all_and_can_be_taken_back(
+    world: World, given: Given
+) -> None:
+    clearing = IN_PLACE.replace("  clearing:\n", '  clearing:\n    tag: "clearing/{version}"\n')
+    bot = await given(catalog=clearing)
+    seeded(world)
+    guarded(world)
+    github = world.github
+    old, new = (
+        github.repository(REPO).commit_of("v2.0.5"),
+        github.repository(REPO).commit_of("v2.1.0"),
+    )
+    assert old
+    assert new
+    github.add_tag(REPO, "clearing/v2.0.5", old.sha)
+    github.add_tag(REPO, "clearing/v2.1.0", new.sha)
+    run = await asks(bot, service="clearing", slot="")
+    release = await bot.until("awaiting_approval")
+    assert release.plan is not None
+    assert release.plan.in_place
+    await bot.clicks("Approve", by=BEN)
+    await bot.until(lambda r: r.progress.moved, release.id)
+    await bot.until(lambda r: r.progress.step >= 1, release.id)
+    assert (run.conclusion, bot.image("clearing")) == ("success", "quantivista/clearing:v2.1.0")
+    await bot.clicks("Roll back", by="U0DAN", release=release.id)
+    await bot.until("rolled_back", release.id)
+    assert bot.image("clearing") == "quantivista/clearing:v2.0.5"
+    # The way back has a run of its own, which is let through as the release's.
+    assert [state for _, _, state, _ in github.gates.answers if state] == ["approved"] * 2
