@@ -26,6 +26,7 @@ from bot.engine.host_view import HostViews
 from bot.engine.inbox import Inbox
 from bot.engine.metrics import Metrics
 from bot.engine.outbox import Outbox
+from bot.engine.protection import GateKeeper
 from bot.engine.reconciler import Reconciler, start_alone
 from bot.engine.schedule import housekeeping
 from bot.engine.world import Limits, Wake, World
@@ -97,6 +98,8 @@ class App:
         self.outbox = Outbox(self.world)
         self.events = EventPost(self.world, self.outside.events)
         self.host_views = HostViews(self.world)
+        self.protection = GateKeeper(self.world)
+        self._posts = (self.events, self.host_views, self.protection)
         self.health = ProcessHealth(self.world, lambda: self.github.remaining)
         self.scheduler = Scheduler()
         desk = EvidenceDesk(self.world, secret_named)
@@ -232,9 +235,8 @@ class App:
         http = build_http(self.health, self.routes())
         self._runner, self.url = await listen(http, self.settings.host, self.settings.port)
         if loops:
-            speaking = (self.outbox.run, self.events.run, self.host_views.run)
-            turning = (self.inbox.run, self.reconciler.run, *speaking)
-            self._loops = self._run(*(kept_up(loop) for loop in turning))
+            turning = (self.inbox, self.reconciler, self.outbox, *self._posts)
+            self._loops = self._run(*(kept_up(one.run) for one in turning))
             self.health.watch(self._loops)
             self._run(self.health.sample(), self._know_itself())
             if self._server_clock is not None:
@@ -242,7 +244,7 @@ class App:
             if self._wakeups is not None:
                 self._run(self._wakeups.run(self._rung))
             self.kubernetes.report_changes(self.reconciler.changed)
-            self.scheduler.start(housekeeping(self.world, keeping))
+            self.scheduler.start(housekeeping(self.world, keeping, self.settings.unmanaged_every))
         if self.socket is not None:
             self._sockets = self._run(self.socket.run())
         log.info("listening", url=self.url, slack=self._receiver is not None)
@@ -298,17 +300,15 @@ class App:
         await asyncio.gather(*self._sockets, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
-        for wake in (self.world.commands, self.world.work, self.world.mail):
-            wake.close()
-        self.events.close()
-        self.host_views.close()
+        for loop in (self.world.commands, self.world.work, self.world.mail, *self._posts):
+            loop.close()
         if self._loops:
             await asyncio.wait(self._loops, timeout=TURN_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.inbox.settle()
-        await asyncio.gather(self.events.stop(), self.host_views.stop(), self.outbox.stop())
+        await asyncio.gather(*(one.stop() for one in (*self._posts, self.outbox)))
         try:
             await self.reconciler.stop()
         except TemporaryError as error:
@@ -328,7 +328,7 @@ class App:
         catalog, settings = self.catalog, self.settings
         app_token = revealed(settings.slack_app_token)
         everywhere = catalog.ephemeral.contexts if catalog.ephemeral else ()
-        code = (doctor.repositories(catalog), doctor.passing(catalog), doctor.numbers(catalog))
+        code = doctor.of_code(catalog)
         targets, with_logs = doctor.targets(catalog), doctor.with_logs(catalog)
         looks: dict[str, doctor.Look] = {
             "GitHub": lambda: self.github.check(*code),

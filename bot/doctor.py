@@ -35,6 +35,9 @@ NAMED = 5
 
 README = "README, Connect the real systems, says where it comes from."
 
+Gated = dict[str, tuple[tuple[str, ...], ...]]
+"""By repository, the names of each environment for which GitHub is to ask the bot."""
+
 Look = Callable[[], Awaitable[Checkup]]
 
 
@@ -202,6 +205,23 @@ def usergroups(catalog: Catalog) -> tuple[str, ...]:
     """List the user groups that hold roles or own services."""
     groups = (*catalog.roles.values(), *(service.owners for service in catalog.services.values()))
     return tuple(dict.fromkeys(name for group in groups for name in group.usergroups))
+
+
+def of_code(
+    catalog: Catalog,
+) -> tuple[dict[str, tuple[str, ...]], str | None, dict[str, frozenset[str]], Gated]:
+    """Collect what GitHub is looked at for: workflows, passing environments, numbers, gates."""
+    return repositories(catalog), passing(catalog), numbers(catalog), gated(catalog)
+
+
+def gated(catalog: Catalog) -> Gated:
+    """List the environments of each repository for which GitHub is to ask the bot."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for environment, env in catalog.environments.items():
+        for service in catalog.services.values():
+            if env.github_gate and runs_in(service, environment):
+                found.setdefault(service.repository, set()).add((environment, *env.aliases))
+    return {name: tuple(sorted(places)) for name, places in found.items()}
 
 
 def passing(catalog: Catalog) -> str | None:

@@ -1,8 +1,8 @@
 """What the bot needs of the outside, as Protocols; and the one thing that it offers inward.
 
 Outward: `SourceHost`, `Cluster`, `Metrics`, `Chat`, `EventSink`, `Clock`; more: `ports_*`. Inward:
-`Intake`, which `app` hands to receivers. Errors come translated by meaning: TemporaryError (wait),
-PermanentError and its kinds (don't). All moments are aware and in UTC.
+`Intake`, for receivers; errors come translated by meaning: TemporaryError (wait), PermanentError or
+its kinds (don't). All moments are aware and in UTC.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,12 +24,15 @@ from bot.domain.hosting import (
     DeploymentStatus,
 )
 from bot.domain.namespaces import Branches
+from bot.domain.protection import Ask
 from bot.domain.runs import Run, TestCounts
 from bot.domain.sinks import Sink
 from bot.domain.targets import Target
+from bot.domain.unmanaged import Deployed
 from bot.domain.value import Value
 from bot.ports_baseline import Baselines
 from bot.ports_evidence import Watching
+from bot.ports_gate import Gate
 
 
 class Clock(Protocol):
@@ -42,7 +45,7 @@ class Clock(Protocol):
         """Give the moment for leases and limits, which are never virtual."""
 
 
-class SourceHost(Watching, Protocol):
+class SourceHost(Watching, Gate, Protocol):
     """The code's home: tags, checks, scans, workflows, and what it shows of a release."""
 
     async def tag(self, repository: str, name: str) -> Tag | None:
@@ -338,8 +341,7 @@ class Reply(Value):
 class Webhook(Value):
     """A GitHub webhook whose signature holds: only a hint to look again.
 
-    It names one of three things: a run by its title, a commit whose checks ended, or a tag that
-    was made, moved or deleted.
+    It names what it is about by one of the fields that may be None.
     """
 
     delivery: str
@@ -350,6 +352,8 @@ class Webhook(Value):
     """The run's title, in which a release id may stand."""
     commit: str | None = None
     tag: str | None = None
+    ask: Ask | None = None
+    deployed: Deployed | None = None
 
 
 class Intake(Protocol):

@@ -1,6 +1,7 @@
 """Every environment variable, once, typed. A secret may come from a file: `NAME_FILE`."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,10 +55,16 @@ class Settings(BaseSettings):
     audit_checkpoint_entries: int = Field(default=1000, ge=1)
     audit_checkpoint_file: Path | None = None
     evidence_raw_days: int = Field(default=90, ge=1, le=36500)
+    unmanaged_look_minutes: int = Field(default=5, ge=0, le=1440)
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "text"] = "auto"
+
+    @property
+    def unmanaged_every(self) -> timedelta:
+        """How often clusters are looked at for what went past the bot; 0: never."""
+        return timedelta(minutes=self.unmanaged_look_minutes)
 
     @property
     def commands(self) -> dict[str, Literal["release", "env", "scan"]]:

@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 from bot.store import (
     approving_tables,
     evidence_tables,
+    protection_tables,
     record_tables,
     review_tables,
     stop_tables,
@@ -21,6 +22,7 @@ loaded = (
     evidence_tables.EvidenceRow,
     review_tables.ReviewRow,
     approving_tables.DelegationRow,
+    protection_tables.ProtectionRow,
 )
 assert all(row.metadata is metadata for row in loaded)  # noqa: S101 - the tables are loaded
 connection = context.config.attributes["connection"]

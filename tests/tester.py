@@ -21,7 +21,17 @@ from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.engine.world import Limits
 from bot.settings import Settings
-from bot.store import approvals, audit, events, host_views, inbox, ledger, releases
+from bot.store import (
+    approvals,
+    audit,
+    events,
+    host_views,
+    inbox,
+    ledger,
+    protections,
+    releases,
+)
+from bot.store.protection_tables import PROTECTIONS
 from bot.store.tables import (
     DELIVERIES,
     HOST_VIEWS,
@@ -77,6 +87,7 @@ class Due(NamedTuple):
     back: int
     event: datetime | None
     view: datetime | None
+    gate: datetime | None
 
     @property
     def mail(self) -> datetime | None:
@@ -99,6 +110,7 @@ DUE = select(
     .scalar_subquery(),
     select(func.min(DELIVERIES.c.due_at)).where(events.IS_HEAD).scalar_subquery(),
     select(func.min(HOST_VIEWS.c.due_at)).scalar_subquery(),
+    select(func.min(PROTECTIONS.c.due_at)).scalar_subquery(),
 )
 
 
@@ -248,6 +260,7 @@ class Bot:
             await inbox.release_all(session)
             await events.release_all(session)
             await host_views.release_all(session)
+            await protections.release_all(session)
         await self.start()
 
     async def _drop(self) -> None:
@@ -262,8 +275,8 @@ class Bot:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         app = self.app
-        for under_way in (app.events.at_work, app.host_views.at_work, app.outbox.at_work):
-            await under_way.end(0)
+        for loop in (app.events, app.host_views, app.protection, app.outbox):
+            await loop.at_work.end(0)
         await self.app.close()
 
     # People.
@@ -306,7 +319,7 @@ class Bot:
         """Do all that is due at this moment; say what is due next."""
         for _ in range(STUCK):
             due = await self._due()
-            if not await self._turn(due):
+            if not await self._turn(due) and not await self._gate(due):
                 break
         while self._has_come(due.event) and await self.app.events.send_due():
             await self.app.events.settle()
@@ -333,6 +346,12 @@ class Bot:
         await self.app.reconciler.settle()
         return begun
 
+    async def _gate(self, due: Due) -> int:
+        """Let what waits at GitHub's gate be looked at; that may make a release due."""
+        begun = await self.app.protection.send_due() if self._has_come(due.gate) else 0
+        await self.app.protection.settle()
+        return begun
+
     def _has_come(self, moment: datetime | None) -> bool:
         return moment is not None and moment <= self.world.clock.now()
 
@@ -344,7 +363,9 @@ class Bot:
     def _next(self, due: Due) -> datetime | None:
         """When something is due next, in the bot or in the world."""
         next_sleeper = self.world.clock.next_sleeper()
-        return soonest(due.command, due.release, due.mail, due.event, due.view, next_sleeper)
+        return soonest(
+            due.command, due.release, due.mail, due.event, due.view, due.gate, next_sleeper
+        )
 
     async def step(
         self, limit: timedelta = timedelta(hours=2), due: Due | None = None

@@ -94,6 +94,8 @@ class Environment(Entry):
     rights: Rights = Rights()
     policy: str = "default"
     freezes: tuple[Freeze, ...] = ()
+    github_gate: bool = Field(default=False, exclude_if=unused)
+    """GitHub is to ask the bot before a job may deploy there; `doctor` looks whether it does."""
 
 
 class Deploy(Entry):

@@ -18,7 +18,7 @@ GONE = "(erased)"
 
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
 
-_LOGINS = ("authors", "triggeredBy", "triggered_by", "github")
+_LOGINS = ("authors", "triggeredBy", "triggered_by", "github", "actor")
 """Keys whose values are GitHub logins."""
 
 

@@ -33,6 +33,7 @@ class Event(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     TIME_RAN_OUT = "time_ran_out"
+    TURNED_AWAY = "turned_away"
     CANCELLED = "cancelled"
     STARTED = "started"
     STEPS_DONE = "steps_done"
@@ -67,6 +68,7 @@ TRANSITIONS: dict[State, dict[Event, State]] = {
     State.BLOCKED: {
         Event.LOOK_AGAIN_ASKED: State.GATHERING,
         Event.TIME_RAN_OUT: State.REFUSED,
+        Event.TURNED_AWAY: State.REFUSED,
         **_WITHDRAWN,
     },
     State.AWAITING_APPROVAL: {

@@ -38,6 +38,15 @@ class Reason(StrEnum):
     OWNED_ELSEWHERE = "owned_elsewhere"
     AUTOSCALER_LIMIT = "autoscaler_limit"
     ALREADY_LIVE = "already_live"
+    # A deployment that GitHub asks about.
+    DEPLOYMENT_UNCLEAR = "deployment_unclear"
+    NOT_BY_WORKFLOW = "not_by_workflow"
+    COMMIT_DIFFERS = "commit_differs"
+    SLOT_DIFFERS = "slot_differs"
+    REQUESTER_UNKNOWN = "requester_unknown"
+    RUN_ENDED = "run_ended"
+    # What went past the bot.
+    UNMANAGED_CHANGE = "unmanaged_change"
     # A gate could not tell.
     SOURCE_UNKNOWN = "source_unknown"
     LIVE_VERSION_UNKNOWN = "live_version_unknown"

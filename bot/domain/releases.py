@@ -182,6 +182,8 @@ class Release(Value):
     """Packages that change since the live commit, as far as that can be read."""
     reminded: datetime | None = None
     """The moment whose reminder was given last."""
+    run: int | None = None
+    """GitHub's run that waits for this release at its own gate, and is its first step."""
     expected_seconds: int | None = None
     """How long it should take, from the service's own history or the plan."""
 

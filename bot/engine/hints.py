@@ -1,18 +1,25 @@
 """What a webhook wakes. It is a hint and no fact: whoever is woken reads GitHub again (DESIGN §5).
 
+Two kinds are kept as rows besides: a job that waits for the bot's word, which GitHub asks once, and
+a Deployment that went past the bot (docs/protection.md).
+
 Called by the inbox. A hint that is lost, late, doubled or overtaken by another changes only when
 something is looked at: releases are looked at without it too, only later.
 """
 
 import re
+from datetime import datetime
 
+from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
+from bot.engine import unmanaged
 from bot.engine.facts import spellings
 from bot.engine.waiting import ask_gates_again
 from bot.engine.world import World
 from bot.ports import Webhook
-from bot.store import releases, webhooks
+from bot.store import audit, protections, releases, webhooks
+from bot.store.audit import written
 from bot.store.session import Session
 
 _RELEASE_ID = re.compile(r"\brel-[0-9a-z]{4,8}\b")
@@ -30,7 +37,29 @@ async def take(world: World, webhook: Webhook) -> bool:
             await releases.wake(session, named.group(), now)
         for release_id in concerned:
             await _ask_again(world, session, webhook, release_id)
+        await _of_deployments(world, session, webhook, now)
     return bool(named or concerned)
+
+
+async def _of_deployments(world: World, session: Session, webhook: Webhook, now: datetime) -> None:
+    """Store what GitHub asks about a deployment, and what it tells of one."""
+    ask = webhook.ask
+    if ask is not None and await protections.insert(session, ask, now):
+        await audit.append(
+            session,
+            AuditTag.DEPLOYMENT_ASKED,
+            ask.key,
+            now,
+            repository=ask.repository,
+            environment=ask.environment,
+            run=ask.run,
+            deployment=ask.deployment,
+            commit=ask.commit,
+            ref=ask.ref,
+            by=written(ask.actor),
+        )
+    if webhook.deployed is not None:
+        await unmanaged.note_deployed(world, session, webhook.deployed, now)
 
 
 async def _concerned(world: World, webhook: Webhook) -> list[str]:

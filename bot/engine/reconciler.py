@@ -22,7 +22,17 @@ from bot.engine.faults import fault_id
 from bot.engine.places import Places
 from bot.engine.world import World
 from bot.errors import StaleLeaseError, TemporaryError
-from bot.store import cards, duties, events, host_views, inbox, leases, releases, wishes
+from bot.store import (
+    cards,
+    duties,
+    events,
+    host_views,
+    inbox,
+    leases,
+    protections,
+    releases,
+    wishes,
+)
 from bot.store.leases import Lease
 from bot.store.session import Session
 from bot.store.wishes import Wish
@@ -52,6 +62,7 @@ async def start_alone(world: World) -> None:
         await inbox.release_all(session)
         await events.release_all(session)
         await host_views.release_all(session)
+        await protections.release_all(session)
 
 
 class Reconciler:

@@ -15,7 +15,17 @@ from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.domain.scores import NO_SCORES, Scores, scores_of
 from bot.ports import Message
-from bot.store import audit, cards, events, evidence, host_views, outbox, releases, stops
+from bot.store import (
+    audit,
+    cards,
+    events,
+    evidence,
+    host_views,
+    outbox,
+    protections,
+    releases,
+    stops,
+)
 from bot.store.audit import written
 from bot.store.session import Session, note_ending
 from bot.store.tables import CardRow, OutboxRow
@@ -66,6 +76,8 @@ async def advance(  # noqa: PLR0913 - what was, what is, and what to say of it
     # a service become visible in the order of their numbers.
     await tell_outside(session, before, after, now, catalog)
     await say(session, after, lines, now)
+    if after.run is not None:
+        await protections.wake(session, after.id, now)
     if after.reason is not before.reason:
         await show_metric(session, after, now)
     if looks_different(before, after) or lines:

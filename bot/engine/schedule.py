@@ -10,6 +10,7 @@ from bot.engine.checkpoints import Keeping, checkpoint_if_due
 from bot.engine.emergencies import remind
 from bot.engine.reporting import report_if_due
 from bot.engine.topics import Topics
+from bot.engine.unmanaged import look_if_due
 from bot.engine.world import World
 from bot.errors import TemporaryError
 from bot.store import evidence, jobs
@@ -19,46 +20,47 @@ log = structlog.get_logger()
 KEEP = timedelta(days=30)
 """How long what is done with is kept: commands, messages, webhooks, events. The record stays."""
 
+EACH_MINUTE = "* * * * *"
+
 ScheduledJob = tuple[str, str, Callable[[], Awaitable[None]]]
 
 
-def housekeeping(world: World, keeping: Keeping | None = None) -> list[ScheduledJob]:
-    """List the jobs: name, crontab line in UTC, what to call. `keeping`: of signed checkpoints."""
+def housekeeping(
+    world: World, keeping: Keeping | None = None, unmanaged_every: timedelta = timedelta(0)
+) -> list[ScheduledJob]:
+    """List the jobs: name, crontab line in UTC, what to call. `keeping`: of signed checkpoints.
+
+    `unmanaged_every`: how often clusters are looked at for what went past the bot; 0: never.
+    """
 
     async def sweep() -> None:
         await once(world, "sweep", lambda: _sweep(world))
 
-    async def report() -> None:
-        try:
-            await report_if_due(world)
-        except TemporaryError as error:
-            log.warning("job_skipped", job="report", error=str(error))
-
-    async def calendars() -> None:
-        try:
-            await read_due(world)
-        except TemporaryError as error:
-            log.warning("job_skipped", job="calendars", error=str(error))
-
-    async def reminders() -> None:
-        try:
-            await remind(world)
-        except TemporaryError as error:
-            log.warning("job_skipped", job="reviews", error=str(error))
-
-    async def checkpoint() -> None:
-        if keeping is not None:
-            await checkpoint_if_due(world, keeping)
-
     # Zones and times are the catalogue's, which may change at any moment: each minute asks anew.
     jobs_: list[ScheduledJob] = [
         ("sweep", "17 3 * * *", sweep),
-        ("report", "* * * * *", report),
-        ("calendars", "* * * * *", calendars),
-        ("reviews", "* * * * *", reminders),
-        ("topics", "* * * * *", Topics(world).show),
+        ("topics", EACH_MINUTE, Topics(world).show),
+        _tried("report", lambda: report_if_due(world)),
+        _tried("calendars", lambda: read_due(world)),
+        _tried("reviews", lambda: remind(world)),
     ]
-    return [*jobs_, ("checkpoint", "* * * * *", checkpoint)] if keeping else jobs_
+    if unmanaged_every:
+        jobs_.append(_tried("unmanaged", lambda: look_if_due(world, unmanaged_every)))
+    if keeping is not None:
+        jobs_.append(_tried("checkpoint", lambda: checkpoint_if_due(world, keeping)))
+    return jobs_
+
+
+def _tried(name: str, work: Callable[[], Awaitable[object]]) -> ScheduledJob:
+    """Make a job of each minute; where the database is silent the next minute tries again."""
+
+    async def run() -> None:
+        try:
+            await work()
+        except TemporaryError as error:
+            log.warning("job_skipped", job=name, error=str(error))
+
+    return name, EACH_MINUTE, run
 
 
 async def once(world: World, name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.store.approving_tables import DELEGATIONS, TICKS
+from bot.store.protection_tables import CHANGES, PROTECTIONS
 from bot.store.record_tables import AUDIT, AUDIT_TEXTS, PEOPLE
 from bot.store.review_tables import REVIEWS
 from bot.store.tables import (
@@ -173,6 +174,8 @@ async def rewrite(
         (RELEASES, RELEASES.c.id, scrub_release),
         (EVENTS, EVENTS.c.seq, scrub),
         (CATALOGS, CATALOGS.c.id, scrub),
+        (PROTECTIONS, PROTECTIONS.c.key, scrub),
+        (CHANGES, CHANGES.c.key, scrub),
     ):
         holds = or_(*(table.c.body.contains(needle, autoescape=True) for needle in needles))
         rows = await session.exec(select(key, table.c.body).where(holds))

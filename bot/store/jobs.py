@@ -7,6 +7,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.store.leases import insert_for
+from bot.store.protection_tables import CHANGES, PROTECTIONS
 from bot.store.session import changed
 from bot.store.stop_tables import STOPS
 from bot.store.tables import DELIVERIES, EVENTS, INBOX, JOBS, NAMESPACES, OUTBOX, WEBHOOKS, JobRow
@@ -46,6 +47,8 @@ async def sweep(session: AsyncSession, before: datetime) -> int:
         delete(EVENTS).where(EVENTS.c.at < before, ~wanted),
         delete(STOPS).where(STOPS.c.lifted_at < before),
         delete(STOPS).where(STOPS.c.until < before),
+        delete(PROTECTIONS).where(PROTECTIONS.c.closed_at < before),
+        delete(CHANGES).where(CHANGES.c.closed_at < before),
         delete(NAMESPACES).where(NAMESPACES.c.said_at < before, *_over(before)),
     ):
         gone += changed(await session.exec(statement))

@@ -120,6 +120,7 @@ class IntentRow(SQLModel, table=True):
     """What a step is about to do, written before it does it, and what came of it."""
 
     __tablename__ = "intents"
+    __table_args__ = (Index("ix_intents_result", "result"),)
 
     release_id: str = Field(primary_key=True)
     effect: str = Field(primary_key=True)

@@ -155,7 +155,8 @@ def _ended(release: Release, now: datetime) -> str:
         case State.EXPIRED:
             return f"✗ Expired at {at}: nobody approved it in time. Nothing was changed."
         case State.REFUSED:
-            return f"✗ Refused at {at}: it stayed blocked until its time was over."
+            told = "a gate said no" if release.run else "it stayed blocked until its time was over"
+            return f"✗ Refused at {at}: {told}."
         case _:
             return f"! Abandoned{by} at {at}.{why} Look at the cluster before the next release."
 

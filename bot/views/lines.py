@@ -71,6 +71,11 @@ def run_started(workflow: str, run_id: int, url: str) -> str:
     return f"✓ {safe(workflow)} <{url}|run {run_id}> was started."
 
 
+def run_taken(workflow: str, run_id: int, url: str) -> str:
+    """A run that waited at GitHub's gate is the release's own now."""
+    return f"✓ {safe(workflow)} <{url}|run {run_id}>, which waited at GitHub, is the first step."
+
+
 def polled(interval: timedelta) -> str:
     """Behind what a run does: nobody tells of its end, so it is looked for."""
     return f". GitHub is polled every {took(interval)}: no webhooks arrive"

@@ -36,6 +36,8 @@ def state_words(release: Release) -> str:
     """Say in words where a release is."""
     if release.state is State.PAUSED and release.reason is not Reason.HELD:
         return "is paused"
+    if release.state is State.REFUSED and release.run is not None:
+        return "was refused: a gate said no"
     return _ENDED.get(release.state) or _NOW[release.state]
 
 

@@ -12,6 +12,7 @@ from github import Auth
 
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import Finding
+from integrations.github.gate_doctor import of_events
 from integrations.github.pool import Credentials, Json, Pool
 
 PERMISSIONS = {
@@ -47,9 +48,12 @@ def _is_app(credentials: Credentials) -> bool:
 
 
 async def installation(
-    pool: Pool, credentials: Credentials, passing: str | None = None
+    pool: Pool, credentials: Credentials, passing: str | None = None, *, gated: bool = False
 ) -> list[Finding]:
-    """Compare what the installation was given with what the bot needs; nothing for a token."""
+    """Compare what the installation was given with what the bot needs; nothing for a token.
+
+    `gated`: GitHub is to ask the bot somewhere before a job may deploy.
+    """
     if not _is_app(credentials):
         return []
     own = pool.beside(
@@ -62,7 +66,8 @@ async def installation(
     try:
         given = await own.get(f"/app/installations/{credentials.installation_id}")
         needed = PERMISSIONS | (FOR_PASSING if passing is not None else {})
-        return [*_judged(given, needed), *await _deliveries(own)]
+        gates = of_events(given) if gated else []
+        return [*_judged(given, needed), *gates, *await _deliveries(own)]
     except (TemporaryError, PermanentError) as error:
         said = str(error).removesuffix(". `release-bot doctor` says more")
         remedy = "Check GITHUB_APP_ID, GITHUB_APP_PRIVATE_KEY and GITHUB_APP_INSTALLATION_ID."

@@ -66,9 +66,9 @@ class Deployments:
         names = {name.casefold() for name in wanted.environments}
         jobs: list[Json] = []
         for row in await self._recent(wanted.repository, wanted.since - SKEW):
-            if _release_of(row) == wanted.release:
+            if released(row) == wanted.release:
                 return Deployment(id=row["id"], ours=True)
-            if _release_of(row) is None and row["environment"].casefold() in names:
+            if released(row) is None and row["environment"].casefold() in names:
                 jobs.append(row)
         if wanted.run is None:
             return None
@@ -168,8 +168,8 @@ class Deployments:
         return None
 
 
-def _release_of(row: Json) -> str | None:
-    """Read the release out of a payload; GitHub gives it back as JSON or as text."""
+def released(row: Json) -> str | None:
+    """Read the release out of a Deployment's payload; GitHub gives it back as JSON or as text."""
     payload = row.get("payload")
     if isinstance(payload, str):
         try:

@@ -6,8 +6,8 @@ does not exist, which GitHub refuses after it has looked at the right. Never say
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from time import time
-from types import MappingProxyType
 from urllib.parse import quote
 
 from bot.errors import ForbiddenError, MissingError, PermanentError, TemporaryError
@@ -15,6 +15,7 @@ from bot.ports import Checkup, Finding
 from integrations.dates import ahead
 from integrations.github.app_rights import installation
 from integrations.github.deployments import NOWHERE
+from integrations.github.gate_doctor import Gated, of_credentials, of_repository
 from integrations.github.hooks import repository_hooks
 from integrations.github.pool import Credentials, Json, Pool
 
@@ -34,6 +35,21 @@ READS = (
 PULLS = ("Pull requests", "environments whose branch is merged go unnoticed")
 """The same, for the repository that environments come and go with."""
 
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the catalogue asks of GitHub besides workflows.
+
+    `passing`: the repository whose branches and pull requests environments come and go with.
+    `numbers`: what it takes for the repositories' numbers (`evidence.repository_id`). `gated`:
+    environments for which GitHub is to ask the bot.
+    """
+
+    passing: str | None
+    numbers: Mapping[str, Collection[str]]
+    gated: Gated
+
+
 View = Callable[[str], Awaitable[list[Finding]]]
 """Says of a repository whether Deployments and commit statuses may be written there."""
 
@@ -43,26 +59,25 @@ async def examine(
     credentials: Credentials,
     repositories: Mapping[str, Iterable[str]],
     view: View,
-    passing: str | None = None,
-    numbers: Mapping[str, Collection[str]] = MappingProxyType({}),
+    wanted: Wanted,
 ) -> Checkup:
-    """Look at the credentials, then at each repository with the workflows that it should have.
-
-    `passing`: the repository whose branches and pull requests environments come and go with.
-    `numbers`: what the catalogue takes for the repositories' numbers (`evidence.repository_id`).
-    """
+    """Look at the credentials, then at each repository with the workflows that it should have."""
     began = time()
     try:
         headers, budget = await pool.headed("/rate_limit")
     except (TemporaryError, PermanentError) as error:
         return Checkup(findings=(_no_answer(error),))
     off = ahead(headers.get("date"), began, time())
-    found = [*_scopes(headers), *_budget(budget), *await installation(pool, credentials, passing)]
+    passing, gated = wanted.passing, wanted.gated
+    found = [*_scopes(headers), *_budget(budget), *of_credentials(credentials, gated)]
+    found += await installation(pool, credentials, passing, gated=bool(gated))
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def look(name: str, workflows: Iterable[str]) -> tuple[list[Finding], bool]:
         async with turns:
-            return await _repository(pool, name, workflows, view, numbers.get(name, ()))
+            told = await _repository(pool, name, workflows, view, wanted.numbers.get(name, ()))
+            gates = await of_repository(pool, credentials, name, gated.get(name, ()))
+            return [*told[0], *gates], told[1]
 
     looks = await asyncio.gather(*(look(name, files) for name, files in repositories.items()))
     unheard = [name for name, (_, heard) in zip(repositories, looks, strict=True) if not heard]

@@ -3,12 +3,11 @@
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
 from urllib.parse import quote
 
 from github.Requester import Requester
 
-from bot.domain.facts import CheckRun, Diff, Scan, Tag
+from bot.domain.facts import CheckRun, Diff, Scan
 from bot.domain.hosting import OWN_CONTEXT, Budget
 from bot.domain.packages import PackageChange
 from bot.domain.runs import Run, TestCounts
@@ -20,10 +19,12 @@ from integrations.github import junit
 from integrations.github.alerts import Watched
 from integrations.github.comparing import comparison, packages
 from integrations.github.deployments import Deployments
-from integrations.github.doctor import examine
+from integrations.github.doctor import Wanted, examine
+from integrations.github.gate import Gating
+from integrations.github.gate_doctor import Gated
 from integrations.github.history import Histories
 from integrations.github.pool import Credentials, Json, Pool
-from integrations.github.references import References
+from integrations.github.runs import run_of
 
 MOST_COMMITS = 500
 """Commits of a comparison that are read for their authors."""
@@ -40,15 +41,11 @@ MOST_RUNS = 300
 SKEW = timedelta(seconds=30)
 """How much earlier than its intent a run may seem to be made: two clocks are never the same."""
 
-_STATUSES: dict[str, Literal["queued", "in_progress", "completed"]] = {
-    "in_progress": "in_progress",
-    "completed": "completed",
-}
 _BY_RULE = {"error": "high", "warning": "medium", "note": "low"}
 """Severity of an alert whose rule has no security severity (GitHub docs: SARIF levels)."""
 
 
-class GitHubHost(Deployments, Histories, References, Watched):
+class GitHubHost(Deployments, Gating, Histories, Watched):
     """GitHub for every repository of the catalogue."""
 
     def __init__(
@@ -83,25 +80,6 @@ class GitHubHost(Deployments, Histories, References, Watched):
     async def close(self) -> None:
         """Let the worker threads end."""
         self._pool.close()
-
-    async def tag(self, repository: str, name: str) -> Tag | None:
-        """Look a tag up and follow it to its commit."""
-        try:
-            found = await self._pool.get(f"/repos/{repository}/git/ref/tags/{quote(name)}")
-        except MissingError:
-            return None
-        # Older servers answer a prefix with a list of what begins so: that is no such tag.
-        if isinstance(found, list) or found.get("ref") != f"refs/tags/{name}":
-            return None
-        return Tag(name=name, commit=await self._followed(repository, found["object"]))
-
-    async def _followed(self, repository: str, target: Json) -> str:
-        for _ in range(10):
-            if target["type"] != "tag":
-                return str(target["sha"])
-            found = await self._pool.get(f"/repos/{repository}/git/tags/{target['sha']}")
-            target = found["object"]
-        raise PermanentError("a tag of a tag of a tag: GitHub leads to no commit")
 
     async def newest_tags(self, repository: str, pattern: str, limit: int) -> tuple[str, ...]:
         """List versions, newest first, whose tags match the pattern."""
@@ -220,11 +198,11 @@ class GitHubHost(Deployments, Histories, References, Watched):
             event="workflow_dispatch",
             created=_since(since),
         )
-        return tuple(_run(row) for row in rows)
+        return tuple(run_of(row) for row in rows)
 
     async def run(self, repository: str, run_id: int) -> Run:
         """Read one run."""
-        return _run(await self._pool.get(f"/repos/{repository}/actions/runs/{run_id}"))
+        return run_of(await self._pool.get(f"/repos/{repository}/actions/runs/{run_id}"))
 
     async def cancel_run(self, repository: str, run_id: int) -> None:
         """Ask a run to stop; one that has ended is left as it is."""
@@ -264,15 +242,15 @@ class GitHubHost(Deployments, Histories, References, Watched):
         repositories: Mapping[str, Iterable[str]],
         passing: str | None = None,
         numbers: Mapping[str, Collection[str]] | None = None,
+        gated: Gated | None = None,
     ) -> Checkup:
         """Look at each repository and the workflows that it should have, for `doctor`.
 
-        `numbers`: what the catalogue takes for the repositories' numbers.
+        `numbers`: what the catalogue takes for the repositories' numbers. `gated`: environments
+        for which GitHub is to ask the bot.
         """
-        view = self.check_view
-        return await examine(
-            self._pool, self._credentials, repositories, view, passing, numbers or {}
-        )
+        view, wanted = self.check_view, Wanted(passing, numbers or {}, gated or {})
+        return await examine(self._pool, self._credentials, repositories, view, wanted)
 
 
 def _from_status(status: Json) -> CheckRun:
@@ -297,21 +275,3 @@ def _counted(alerts: Iterable[Json], path: str | None) -> dict[str, int]:
 
 def _since(moment: datetime) -> str:
     return f">={(moment - SKEW).strftime('%Y-%m-%dT%H:%M:%SZ')}"
-
-
-def _run(row: Any) -> Run:
-    ended = row["status"] == "completed"
-    return Run(
-        id=row["id"],
-        url=row["html_url"],
-        status=_STATUSES.get(row["status"], "queued"),
-        conclusion=row.get("conclusion"),
-        title=row.get("display_title") or "",
-        # The path of a run may name the ref that the file was read at: `…/deploy.yml@main`.
-        workflow=(row.get("path") or "").partition("@")[0].rsplit("/", 1)[-1],
-        number=row.get("run_number"),
-        branch=row.get("head_branch"),
-        created_at=row.get("created_at"),
-        started_at=row.get("run_started_at"),
-        ended_at=row.get("updated_at") if ended else None,
-    )

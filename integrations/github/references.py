@@ -4,8 +4,12 @@ A part of `GitHubHost`. A few pages for each repository, however many environmen
 repository has beyond the limits is said to be left out.
 """
 
+from urllib.parse import quote
+
 from bot.domain.behind import Tags
+from bot.domain.facts import Tag
 from bot.domain.namespaces import Branches, Pull
+from bot.errors import MissingError, PermanentError
 from integrations.github.pool import Json, Pool
 
 MOST_BRANCHES = 5000
@@ -19,6 +23,25 @@ class References:
     """What `GitHubHost` knows of a repository's branches and tags."""
 
     _pool: Pool
+
+    async def tag(self, repository: str, name: str) -> Tag | None:
+        """Look a tag up and follow it to its commit."""
+        try:
+            found = await self._pool.get(f"/repos/{repository}/git/ref/tags/{quote(name)}")
+        except MissingError:
+            return None
+        # Older servers answer a prefix with a list of what begins so: that is no such tag.
+        if isinstance(found, list) or found.get("ref") != f"refs/tags/{name}":
+            return None
+        return Tag(name=name, commit=await self._followed(repository, found["object"]))
+
+    async def _followed(self, repository: str, target: Json) -> str:
+        for _ in range(10):
+            if target["type"] != "tag":
+                return str(target["sha"])
+            found = await self._pool.get(f"/repos/{repository}/git/tags/{target['sha']}")
+            target = found["object"]
+        raise PermanentError("a tag of a tag of a tag: GitHub leads to no commit")
 
     async def tags(self, repository: str) -> Tags:
         """List tags with the commits that they lead to (GitHub follows annotated ones)."""

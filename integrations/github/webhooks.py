@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from bot.ports import Intake, Webhook
+from integrations.github.deployment_hooks import asked, deployed
 
 Json = dict[str, Any]
 
@@ -66,11 +67,11 @@ async def _take(request: web.Request, body: bytes, intake: Intake) -> web.Respon
     event = request.headers.get("X-GitHub-Event", "")
     if event == "ping":
         return web.json_response({"ok": True})
-    told = parsed(event, payload)
+    digest = hashlib.sha256(body).hexdigest()
+    told = parsed(event, payload, digest)
     if told is None:
         return web.json_response({"ignored": event}, status=202)
     delivery = request.headers.get("X-GitHub-Delivery", "")
-    digest = hashlib.sha256(body).hexdigest()
     webhook = Webhook(delivery=delivery, body_hash=digest, event=event, **told)
     if not await intake.hint(webhook):
         # GitHub shows it as failed, and can send it again.
@@ -78,15 +79,20 @@ async def _take(request: web.Request, body: bytes, intake: Intake) -> web.Respon
     return web.json_response({"ok": True}, status=202)
 
 
-def parsed(event: str, payload: Any) -> dict[str, str] | None:
-    """Read what a webhook may wake a release by: its fields of `Webhook`, or None.
+def parsed(event: str, payload: Any, body_hash: str = "") -> dict[str, Any] | None:
+    """Read what a webhook tells: its fields of `Webhook`, or None.
 
     A payload is signed, and yet only looked at where it has the form that GitHub documents.
     """
     if not isinstance(payload, dict):
         return None
     repository = _text(payload, "repository", "full_name")
-    found = _FOUND[event](payload) if event in _FOUND else None
+    if event == "deployment_protection_rule":
+        found = asked(payload, body_hash)
+        if found is None:
+            log.warning("protection_unreadable", repository=repository)
+    else:
+        found = _FOUND[event](payload) if event in _FOUND else None
     return {"repository": repository, **found} if repository and found else None
 
 
@@ -119,10 +125,11 @@ def _text(value: Any, *path: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-_FOUND: dict[str, Callable[[Json], dict[str, str] | None]] = {
+_FOUND: dict[str, Callable[[Json], dict[str, Any] | None]] = {
     "workflow_run": _of_run,
     "check_suite": _of_suite,
     "create": _of_made,
     "push": _of_push,
+    "deployment_status": deployed,
 }
-"""Events that may wake a release. All others are taken and ignored."""
+"""Events that may wake a release, or tell of what went past the bot. Others are ignored."""

@@ -27,6 +27,7 @@ look_again_asked       -          gathering  gathering  gathering  -          - 
 approved               -          -          gathering  -          -          -          -
 rejected               rejected   rejected   rejected   rejected   -          -          -
 time_ran_out           -          refused    expired    -          -          -          -
+turned_away            -          refused    -          -          -          -          -
 cancelled              cancelled  cancelled  cancelled  cancelled  -          -          -
 started                -          -          -          running    -          -          -
 steps_done             -          -          -          -          succeeded  -          -

@@ -296,6 +296,26 @@ async def test_a_github_apps_permissions_events_and_deliveries(
     assert any("GitHub has no such thing" in s for s in await clinic.wrong())
 
 
+async def test_what_github_is_to_ask_about_is_looked_at(clinic: Clinic, private_key: str) -> None:
+    github = clinic.world.github
+    clinic.catalog = CATALOG.replace("soak: 1h", "soak: 1h\n    github_gate: true")
+    clinic.settings |= {
+        "github_token": None,
+        "github_app_id": APP_ID,
+        "github_app_private_key": private_key,
+        "github_app_installation_id": INSTALLATION,
+    }
+    said = await clinic.wrong()
+    assert (
+        f"{REPO}: GitHub has no environment production, so no job for it is ever asked about."
+        in (said)
+    )
+    assert sum("GitHub App: It is not told of deployment_" in one for one in said) == 2
+    github.gates.protect(REPO, "production")
+    github.hooks.events += ("deployment_protection_rule", "deployment_status")
+    assert await clinic.wrong() == []
+
+
 # Kubernetes.
 
 

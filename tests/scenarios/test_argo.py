@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
+from bot.domain.audit import AuditTag
 from bot.domain.releases import Release
+from bot.engine.unmanaged import look
 from integrations.simulated.kubernetes import rollouts, seeding
 from integrations.simulated.kubernetes.objects import Object
 from integrations.simulated.kubernetes.pods import Behaviour
 from integrations.simulated.prometheus import Load
 from integrations.simulated.server import Fault, FaultKind
 from tests.scenarios.conftest import Given
+from tests.scenarios.gated import entries
 from tests.scenarios.test_analysis import MEASURED
 from tests.tester import ANA, BEN, DAN, Bot, World
 from tests.ways import ARGO
@@ -416,3 +419,10 @@ async def test_a_crash_at_the_abort(rolled: Bot) -> None:
     await rolled.until("rolled_back", release)
     assert told(rolled)[-2:] == ["abort", "v2.0.5"]
     assert serves(rolled) == OLD
+
+
+async def test_what_rests_after_a_release_is_no_unmanaged_change(rolled: Bot) -> None:
+    await rolled.until("succeeded", await approved(rolled))
+    await rolled.passes(timedelta(hours=2))
+    await look(rolled.app.world)
+    assert await entries(rolled, AuditTag.CHANGE_SEEN) == []

@@ -22,6 +22,8 @@ async def run(work: Work) -> Outcome:
     ended = await finished_run(work, workflow)
     if not isinstance(ended, Run):
         return ended
+    # A run that waited at GitHub's gate may be another workflow's.
+    workflow = ended.workflow or workflow
     if ended.conclusion != "success":
         return Failed(
             Reason.WORKFLOW_FAILED,

@@ -55,11 +55,36 @@ async def finished_run(work: Work, workflow: str) -> Run | Wait | Failed:
 
 async def _the_run(work: Work, workflow: str) -> Run | Wait | Failed:
     intent = await work.intent("run")
+    waits = _waiting_run(work)
+    if waits is not None and (intent is None or intent.result is None):
+        return await _take_over(work, workflow, waits)
     if intent is None:
         return await _dispatch(work, workflow)
     if intent.result is not None:
         return await _followed(work, int(intent.result))
     return await _look_for(work, workflow, intent)
+
+
+def _waiting_run(work: Work) -> int | None:
+    """Name the run that waits at GitHub's gate to be this step; None: the step starts one."""
+    return work.release.run if work.forward and work.step.kind == "dispatch" else None
+
+
+async def _take_over(work: Work, workflow: str, run_id: int) -> Run | Wait | Failed:
+    """Make that run this step's own: from then on GitHub's gate is answered yes for it."""
+    overdue = work.overdue()
+    if overdue:
+        return overdue
+    moves = work.plan.in_place
+    await work.intend("run", about=f"let run {run_id} go on", moved=moves)
+    try:
+        run = await work.world.source.run(work.plan.repository, run_id)
+    except MissingError:
+        await work.retract("run", unmoved=moves)
+        return Failed(Reason.WORKFLOW_FAILED, f"GitHub's run {run_id} is gone.")
+    await work.record("run", str(run.id))
+    work.said.append(lines.run_taken(run.workflow or workflow, run.id, run.url))
+    return run
 
 
 async def _followed(work: Work, run_id: int) -> Run:

@@ -9,10 +9,11 @@ from aiohttp import web
 
 from integrations.simulated.github.answering import GitHubError, answering, page
 from integrations.simulated.github.branching import Branching
+from integrations.simulated.github.gates import Gates
 from integrations.simulated.github.history import History
 from integrations.simulated.github.hooks import Hooks, Postman, suite_ended, tag_pushed
 from integrations.simulated.github.packages import Packages
-from integrations.simulated.github.rights import Rights
+from integrations.simulated.github.rights import APP_ID, Rights
 from integrations.simulated.github.runs import Runner
 from integrations.simulated.github.shown import Shown
 from integrations.simulated.github.watching import Watching
@@ -41,12 +42,13 @@ class SimulatedGitHub(SimulatedServer):
         self.budget = {"limit": 5000, "remaining": 4999}
         self.post = Postman(sleep, self.spawn)
         self.rights = Rights(now, lambda: self.hooks, self._of)
-        self.shown = Shown(now, self._of)
+        self.shown = Shown(now, self._of, self.post.tell)
+        self.gates = Gates(sleep, self._of, lambda: self.url, self.post, APP_ID)
         self.branching = Branching(now, self._of)
         self.packages = Packages(self._of)
         self.history = History(now, self._of, self.repository)
         self.watching = Watching(self._of, lambda: self.url)
-        self._runs = Runner(now, sleep, lambda: self.url, self.post, self.shown)
+        self._runs = Runner(now, sleep, lambda: self.url, self.post, self.shown, self.gates)
 
     @property
     def hooks(self) -> Hooks:
@@ -188,6 +190,19 @@ class SimulatedGitHub(SimulatedServer):
         for event, payload in tag_pushed(name, tag, before, sha, self.now()):
             self.post.send(event, payload)
 
+    def start_run(
+        self, name: str, file: str, inputs: dict[str, str], actor: str, ref: str | None = None
+    ) -> Run:
+        """Start a workflow as a person does on GitHub's page, on the default branch or on a ref."""
+        repo = self.repository(name)
+        run = self._runs.start(repo, repo.workflows[file], inputs)
+        run.actor = actor
+        if ref is not None:
+            commit = repo.commit_of(ref)
+            run.branch, run.sha = ref, commit.sha if commit else None
+        self.spawn(self._runs.carry_out(repo, run, repo.workflows[file]))
+        return run
+
     def end_suite(self, name: str, sha: str, conclusion: str = "success") -> None:
         """Tell that a check suite of a commit has ended."""
         self.post.send("check_suite", suite_ended(name, sha, conclusion, self.now()))
@@ -216,6 +231,7 @@ class SimulatedGitHub(SimulatedServer):
             ("GET", "/user", self._user),
             ("GET", "/rate_limit", self._rate),
             *self.shown.routes(),
+            *self.gates.routes(),
             *self.branching.routes(),
             *self.packages.routes(),
             *self.history.routes(),
@@ -320,11 +336,13 @@ class SimulatedGitHub(SimulatedServer):
         """Runs of one workflow, or of the whole repository."""
         repo, file, now = self._of(request), request.match_info.get("file"), self.now()
         since = re.sub(r"^[>=]+", "", request.query.get("created", ""))
+        event = request.query.get("event")
         found = [
             run_object(run, self.url)
             for run in reversed(self.runs)
             if run.repository == repo.name
             and file in (None, run.workflow)
+            and event in (None, run.event)
             and run.listed_at <= now
             and (not since or (stamp(run.created_at + timedelta(seconds=1)) or "") >= since)
         ]

@@ -60,6 +60,11 @@ class Postman:
             self.delivering += 1
         self._spawn(self._carry(event, body, delay))
 
+    def tell(self, event: str, payload: object) -> None:
+        """Tell of it, where one is subscribed to such events."""
+        if event in self.hooks.events:
+            self.send(event, payload)
+
     def replay(self, number: int = -1) -> None:
         """Send an old one again, correctly signed, with a new delivery id."""
         event, body = self.hooks.bodies[number]

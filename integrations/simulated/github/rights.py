@@ -18,6 +18,8 @@ from integrations.simulated.server import Now
 
 NEEDS = (
     ("POST", r"/actions/workflows/[^/]+/dispatches$", "actions", "write"),
+    ("POST", r"/deployment_protection_rule$", "deployments", "write"),
+    ("GET", r"/environments/", "actions", "read"),
     ("POST", r"/actions/", "actions", "write"),
     ("GET", r"/actions/", "actions", "read"),
     ("GET", r"/check-runs$", "checks", "read"),

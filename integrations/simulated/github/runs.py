@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from datetime import timedelta
 
+from integrations.simulated.github.gates import Gates
 from integrations.simulated.github.hooks import Postman
 from integrations.simulated.github.shown import Shown
 from integrations.simulated.github.world import (
@@ -20,19 +21,26 @@ class Runner:
     """Carries out runs: queued, in progress, completed; and a webhook for each change."""
 
     def __init__(
-        self, now: Now, sleep: Sleep, base_url: Callable[[], str], post: Postman, shown: Shown
+        self,
+        now: Now,
+        sleep: Sleep,
+        base_url: Callable[[], str],
+        post: Postman,
+        shown: Shown,
+        gates: Gates,
     ) -> None:
         self._now = now
         self._sleep = sleep
         self._base_url = base_url
         self._post = post
         self._shown = shown
+        self._gates = gates
         self.runs: dict[int, Run] = {}
         self._next_id = 4711
 
     def start(self, repository: Repository, workflow: Workflow, inputs: dict[str, str]) -> Run:
         """Make a queued run; the caller spawns `carry_out`."""
-        named = " ".join(inputs.get(key, "") for key in ("service", "version"))
+        named = " ".join(inputs.get(key, "") for key in ("service", "version", "slot"))
         now = self._now()
         run = Run(
             id=self._next_id,
@@ -45,6 +53,7 @@ class Runner:
             listed_at=now + timedelta(seconds=workflow.listing_delay),
             junit=workflow.junit,
             number=1 + sum(self._is_of(run, repository, workflow) for run in self.runs.values()),
+            sha=repository.order[-1] if repository.order else None,
         )
         self._next_id += 1
         self.runs[run.id] = run
@@ -59,14 +68,30 @@ class Runner:
         if run.cancelling:
             self._end(run, "cancelled")
             return
-        run.status, run.started_at = "in_progress", self._now()
-        if workflow.environment:
-            self._shown.job_begins(repository, run)
+        run.started_at = self._now()
+        if workflow.environment and not await self._may_deploy(repository, run):
+            self._shown.job_ends(repository, run, "failure")
+            self._end(run, "failure")
+            return
+        run.status = "in_progress"
         self._hook(run, "in_progress")
         conclusion = await self._work(run, workflow)
         if run.deployment is not None:
             self._shown.job_ends(repository, run, conclusion)
         self._end(run, conclusion)
+
+    async def _may_deploy(self, repository: Repository, run: Run) -> bool:
+        """Make the job's Deployment; where its environment is guarded, wait for the word."""
+        made = self._shown.job_begins(repository, run)
+        if not self._gates.guards(repository, made["environment"]):
+            self._shown.job_goes_on(repository, run)
+            return True
+        run.status = "waiting"
+        self._shown.job_waits(repository, run)
+        if not await self._gates.passed(run, made) or run.cancelling:
+            return False
+        self._shown.job_goes_on(repository, run)
+        return True
 
     async def _work(self, run: Run, workflow: Workflow) -> str:
         if workflow.dedupes and self._has_elder(run):

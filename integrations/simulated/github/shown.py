@@ -22,9 +22,15 @@ ACTIONS = {"login": "github-actions[bot]", "type": "Bot"}
 class Shown:
     """Keeps and answers what GitHub shows beside commits and environments."""
 
-    def __init__(self, now: Now, find: Callable[[web.Request], Repository]) -> None:
+    def __init__(
+        self,
+        now: Now,
+        find: Callable[[web.Request], Repository],
+        tell: Callable[[str, Object], None],
+    ) -> None:
         self._now = now
         self._find = find
+        self._tell = tell
         self._next_id = 100
         self.denied: set[str] = set()
         """Rights that the bot lacks: `deployments`, `statuses`."""
@@ -45,13 +51,21 @@ class Shown:
 
     # What a job with `environment:` does.
 
-    def job_begins(self, repo: Repository, run: Run) -> None:
+    def job_begins(self, repo: Repository, run: Run) -> Object:
         """Make the Deployment of a run's job, of the commit that its workflow runs at."""
-        head = repo.order[-1] if repo.order else make_sha(repo.name, run.branch)
+        head = run.sha or make_sha(repo.name, run.branch)
         made = self._made(repo, head, run.inputs.get("environment", "production"), {})
         made |= {"task": "deploy", "creator": ACTIONS, "ref": run.branch}
         run.deployment = made["id"]
-        self._job_status(repo, made, run, "in_progress")
+        return made
+
+    def job_waits(self, repo: Repository, run: Run) -> None:
+        """Show that the job waits for a rule."""
+        self._job_status(repo, repo.deployments[run.deployment or 0], run, "waiting")
+
+    def job_goes_on(self, repo: Repository, run: Run) -> None:
+        """Show that the job is at work."""
+        self._job_status(repo, repo.deployments[run.deployment or 0], run, "in_progress")
 
     def job_ends(self, repo: Repository, run: Run, conclusion: str) -> None:
         """Show how the job ended."""
@@ -61,7 +75,13 @@ class Shown:
     def _job_status(self, repo: Repository, made: Object, run: Run, state: str) -> None:
         link = f"https://github.example/{repo.name}/actions/runs/{run.id}/job/1"
         body = {"state": state, "target_url": link, "log_url": link, "auto_inactive": True}
-        self._added(repo, made, body, ACTIONS)
+        about = {
+            "id": run.id,
+            "display_title": run.title,
+            "actor": {"login": run.actor},
+            "triggering_actor": {"login": run.actor},
+        }
+        self._added(repo, made, body, ACTIONS, about)
 
     # The API.
 
@@ -139,7 +159,14 @@ class Shown:
         self._short(body)
         return web.json_response(self._added(repo, made, body, BOT), status=201)
 
-    def _added(self, repo: Repository, made: Object, body: Object, creator: Object) -> Object:
+    def _added(
+        self,
+        repo: Repository,
+        made: Object,
+        body: Object,
+        creator: Object,
+        run: Object | None = None,
+    ) -> Object:
         self._next_id += 1
         status = {
             "id": self._next_id,
@@ -152,6 +179,10 @@ class Shown:
             "created_at": stamp(self._now()),
         }
         made["statuses"].append(status)
+        about = {"repository": {"full_name": repo.name}, "sender": creator, "workflow_run": run}
+        whole = {"action": "created", "deployment_status": status, **about}
+        shown = {key: value for key, value in made.items() if key != "statuses"}
+        self._tell("deployment_status", whole | {"deployment": shown})
         if body["state"] == "success" and body.get("auto_inactive", True):
             self._retire(repo, made)
         return status

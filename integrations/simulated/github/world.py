@@ -47,6 +47,9 @@ class Run:
     ended_at: datetime | None = None
     junit: tuple[int, int, int] | None = None
     cancelling: bool = False
+    sha: str | None = None
+    actor: str = "release-bot[bot]"
+    event: str = "workflow_dispatch"
     deployment: int | None = None
     """The Deployment that its job made, where the job names an environment."""
 
@@ -171,9 +174,12 @@ def run_object(run: Run, url: str) -> Object:
         "name": run.workflow,
         "display_title": run.title,
         "run_number": run.number,
-        "event": "workflow_dispatch",
+        "event": run.event,
         "head_branch": run.branch,
-        "head_sha": make_sha(run.repository, run.branch),
+        "head_sha": run.sha or make_sha(run.repository, run.branch),
+        "head_repository": {"full_name": run.repository},
+        "actor": {"login": run.actor},
+        "triggering_actor": {"login": run.actor},
         "path": f".github/workflows/{run.workflow}",
         "status": run.status,
         "conclusion": run.conclusion,

@@ -1,0 +1,267 @@
+"""A deployment that waits at GitHub for the bot's word: which release it is, and the answer. Pure.
+
+GitHub's own gate (docs/protection.md). What is not certain is answered no: a title is believed only
+of the service's own workflow on the default branch, a tag only where it leads to the very commit.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal
+
+from bot.domain.catalog import Catalog, Slot
+from bot.domain.gates.result import GateResult
+from bot.domain.lifecycle import WAITING, State
+from bot.domain.reasons import Reason
+from bot.domain.releases import Release
+from bot.domain.requests import ReleaseRequest
+from bot.domain.rules import runs_in
+from bot.domain.runs import Run
+from bot.domain.value import Value
+from bot.domain.versions import Version, VersionError
+
+PATIENCE = timedelta(days=30)
+"""How long GitHub waits for an answer; then it fails the run by itself (GitHub docs, Deployments
+and environments)."""
+
+_VERSION = re.compile(r"v?\d+\.\d+\S*")
+
+_RELEASE_ID = re.compile(r"\brel-[0-9a-z]{4,8}\b")
+
+
+class Ask(Value):
+    """A job that waits, as the signed webhook told of it. `environment` is GitHub's own name."""
+
+    key: str
+    repository: str
+    environment: str
+    run: int
+    deployment: int | None
+    ref: str
+    commit: str
+    actor: str
+    """Login of whoever started it, as the webhook says."""
+
+
+class WaitingRun(Value):
+    """The run, as GitHub says when it is asked: what a webhook tells is never a fact."""
+
+    run: Run
+    actor: str
+    """Login of whoever started it, or started it anew."""
+    commit: str
+    on_default: bool
+    """Whether its workflow file is the default branch's."""
+
+
+class Meant(Value):
+    """Which release it would be. `commit`: what has to be the version's, where a tag tells it."""
+
+    service: str
+    environment: str
+    version: str
+    commit: str | None = None
+    slot: Slot | None = None
+    """The slot that the run's title names."""
+
+    def request(self) -> ReleaseRequest:
+        """Give it as a person would ask for it."""
+        return ReleaseRequest(
+            service=self.service, version=self.version, environment=self.environment
+        )
+
+
+class Verdict(Value):
+    """What a look amounts to. `names` are the values that the sentence is about."""
+
+    kind: Literal["approve", "reject", "wait"]
+    reason: Reason | None = None
+    gates: tuple[GateResult, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+class Case(Value):
+    """The whole row: what was asked, what it means, what was decided, and what came of it."""
+
+    ask: Ask
+    at: datetime
+    meant: Meant | None = None
+    release: str | None = None
+    """The release that was made of it, or whose own run it is."""
+    verdict: Verdict | None = None
+    """The decision, once there is one: from then on only the answer is missing."""
+    told: str = ""
+    """The comment that GitHub shows while it waits."""
+    outcome: Literal["approved", "rejected", "gone", "timed_out", "bypassed"] | None = None
+
+
+def no(reason: Reason, *names: str) -> Verdict:
+    """Say no, about these values."""
+    return Verdict(kind="reject", reason=reason, names=names)
+
+
+def place_of(catalog: Catalog, word: str) -> str | None:
+    """Name the catalogue's environment that GitHub calls so; case does not matter there."""
+    folded = word.casefold()
+    for name, environment in catalog.environments.items():
+        if folded in (name.casefold(), *(alias.casefold() for alias in environment.aliases)):
+            return name
+    return None
+
+
+def services_of(catalog: Catalog, repository: str, environment: str) -> tuple[str, ...]:
+    """List the services whose code is there and that run in the environment."""
+    return tuple(
+        name
+        for name, service in catalog.services.items()
+        if service.repository.casefold() == repository.casefold() and runs_in(service, environment)
+    )
+
+
+def named_release(title: str) -> str | None:
+    """Read the release's id out of a run's title. Whoever starts a run may write one there."""
+    found = _RELEASE_ID.search(title)
+    return found.group() if found else None
+
+
+def identify(catalog: Catalog, ask: Ask, seen: WaitingRun, tags: Iterable[str]) -> Meant | Verdict:
+    """Say which service and version it is; a no where that is not certain.
+
+    `tags`: those that lead to the run's very commit.
+    """
+    environment = place_of(catalog, ask.environment)
+    if environment is None:
+        return no(Reason.UNKNOWN_NAME, "environment", ask.environment)
+    services = services_of(catalog, ask.repository, environment)
+    if not services:
+        return no(Reason.UNKNOWN_NAME, "repository", ask.repository, environment)
+    found = _by_title(catalog, services, seen)
+    titled = found is not None
+    if found is None and ask.commit == seen.commit:
+        found = _by_tag(catalog, services, tags)
+    if found is None:
+        return no(Reason.DEPLOYMENT_UNCLEAR, environment, *services)
+    service, version = found
+    if catalog.services[service].deploy.workflow is None:
+        return no(Reason.NOT_BY_WORKFLOW, service, version, environment)
+    return Meant(
+        service=service,
+        environment=environment,
+        version=version,
+        commit=None if titled else ask.commit,
+        slot=_slot_in(seen.run.title) if titled else None,
+    )
+
+
+def _by_title(
+    catalog: Catalog, services: tuple[str, ...], seen: WaitingRun
+) -> tuple[str, str] | None:
+    """Read the title of a service's own workflow, as the default branch has it."""
+    if not seen.on_default:
+        return None
+    words = words_of(seen.run.title)
+    own = [name for name in services if catalog.services[name].deploy.workflow == seen.run.workflow]
+    named = own if len(own) == 1 else [name for name in own if name in words]
+    version = version_in_title(seen.run.title)
+    return (named[0], version) if len(named) == 1 and version else None
+
+
+def words_of(title: str) -> list[str]:
+    """Split a run's title into its words."""
+    return re.sub(r"[(),]", " ", title).split()
+
+
+def _slot_in(title: str) -> Slot | None:
+    words = words_of(title)
+    slots: tuple[Slot, Slot] = ("blue", "green")
+    named = [slot for slot in slots if slot in words]
+    return named[0] if len(named) == 1 else None
+
+
+def version_in_title(title: str) -> str | None:
+    """Read the one version that a run's title names; None where it names several, or none."""
+    found = {word for word in words_of(title) if _VERSION.fullmatch(word) and _is_version(word)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _by_tag(
+    catalog: Catalog, services: tuple[str, ...], tags: Iterable[str]
+) -> tuple[str, str] | None:
+    """Take the newest version that a tag on the commit names, where but one service has such."""
+    found: dict[str, list[str]] = {}
+    for tag in tags:
+        for service in services:
+            version = _version_in(catalog.services[service].tag, tag)
+            if version is not None:
+                found.setdefault(service, []).append(version)
+    if len(found) != 1:
+        return None
+    ((service, versions),) = found.items()
+    return service, max(versions, key=Version)
+
+
+def _version_in(pattern: str, tag: str) -> str | None:
+    before, _, after = pattern.partition("{version}")
+    inside = tag.removeprefix(before).removesuffix(after)
+    fits = tag == f"{before}{inside}{after}" and _is_version(inside)
+    return inside if fits else None
+
+
+def _is_version(word: str) -> bool:
+    try:
+        Version(word)
+    except VersionError:
+        return False
+    return True
+
+
+def person_of(catalog: Catalog, login: str) -> str | None:
+    """Name the Slack user whose GitHub login that is."""
+    named = ((user, one.github) for user, one in catalog.people.items() if one.github)
+    folded = login.casefold()
+    return next((user for user, github in named if github.casefold() == folded), None)
+
+
+def channel_of(catalog: Catalog, service: str) -> str | None:
+    """Name the channel in which a service's people are told: its owners', else the first."""
+    entry = catalog.services.get(service)
+    own = entry.owners.channel if entry else None
+    return own or next(iter(catalog.slack.channels), None)
+
+
+def judge_own(release: Release, environment: str | None, track: str) -> Verdict:
+    """Judge a run that the release itself works with. `track`: on which way it does."""
+    if environment != release.environment:
+        return no(Reason.DEPLOYMENT_UNCLEAR, release.environment, release.service)
+    if release.state is State.PAUSED or release.state is State.QUEUED:
+        return Verdict(kind="wait", reason=release.reason)
+    under_way = release.state in (State.RUNNING, State.ROLLING_BACK)
+    if not under_way or track != release.progress.track:
+        return no(release.reason or Reason.CANCELLED_BY_PERSON, release.id, release.state.value)
+    return Verdict(kind="approve")
+
+
+def judge(release: Release, meant: Meant | None) -> Verdict:
+    """Judge by the release that was made of it. It is never a yes: that is `judge_own`'s to say."""
+    plan, commit = release.plan, meant.commit if meant else None
+    if commit and plan is not None and plan.commit not in (None, commit):
+        return no(Reason.COMMIT_DIFFERS, release.version, commit[:7], (plan.commit or "")[:7])
+    if meant and plan is not None and not plan.in_place and meant.slot != plan.goes_to:
+        # It might bring the version onto the slot that serves, past all that a release looks at.
+        return no(Reason.SLOT_DIFFERS, meant.slot or "no slot", plan.goes_to)
+    if release.state is State.BLOCKED:
+        failed = tuple(g for g in release.gates if g.status == "failed" and not g.could_not_tell)
+        if failed:
+            return Verdict(
+                kind="reject", reason=failed[0].reason, gates=failed, names=(release.id,)
+            )
+        return Verdict(kind="wait", reason=release.reason, gates=_open(release))
+    if release.state is State.AWAITING_APPROVAL:
+        return Verdict(kind="wait", reason=Reason.NEEDS_APPROVAL, gates=_open(release))
+    if release.state in (*WAITING, State.QUEUED, State.RUNNING, State.PAUSED):
+        return Verdict(kind="wait", reason=release.reason)
+    return no(release.reason or Reason.CANCELLED_BY_PERSON, release.id, release.state.value)
+
+
+def _open(release: Release) -> tuple[GateResult, ...]:
+    return tuple(gate for gate in release.gates if gate.status in ("failed", "waiting"))

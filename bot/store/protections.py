@@ -1,0 +1,207 @@
+"""Jobs that wait at GitHub for the bot's word: stored, claimed, judged, answered, closed.
+
+A claim lasts until `lease_until`, in real time; what is written under it says so in its condition,
+so that a process which was frozen for longer writes nothing over another's work.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, or_, update
+from sqlmodel import col, func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from bot.domain.protection import Ask, Case
+from bot.domain.releases import Release
+from bot.errors import StaleLeaseError
+from bot.store.leases import insert_for
+from bot.store.protection_tables import PROTECTIONS, ProtectionRow
+from bot.store.session import changed
+from bot.store.tables import IntentRow, ReleaseRow
+
+
+@dataclass(frozen=True)
+class Held:
+    """A claimed row. `attempts` counts tries in a row that came to nothing."""
+
+    key: str
+    lease_until: datetime
+    due_at: datetime
+    attempts: int
+    case: Case
+
+
+async def insert(session: AsyncSession, ask: Ask, now: datetime) -> bool:
+    """Store what is asked, due at once; False where it was stored before."""
+    done = await session.exec(
+        insert_for(session)(PROTECTIONS)
+        .values(
+            key=ask.key,
+            repository=ask.repository.lower(),
+            deployment_id=ask.deployment,
+            due_at=now,
+            attempts=0,
+            body=Case(ask=ask, at=now).model_dump_json(),
+        )
+        .on_conflict_do_nothing()
+    )
+    return bool(changed(done))
+
+
+def _free(real: datetime) -> ColumnElement[bool]:
+    return or_(PROTECTIONS.c.lease_until.is_(None), PROTECTIONS.c.lease_until <= real)
+
+
+async def anything_due(session: AsyncSession, now: datetime, real: datetime) -> bool:
+    """Whether something could be worked on now."""
+    due = select(PROTECTIONS.c.key).where(PROTECTIONS.c.due_at <= now, _free(real)).limit(1)
+    return (await session.exec(due)).first() is not None
+
+
+async def claim(
+    session: AsyncSession, now: datetime, real: datetime, until: datetime, limit: int
+) -> list[Held]:
+    """Take up what is due, the oldest first; nobody else has it until then."""
+    due = (
+        select(PROTECTIONS.c.key)
+        .where(PROTECTIONS.c.due_at <= now, _free(real))
+        .order_by(PROTECTIONS.c.due_at)
+        .limit(limit)
+    )
+    taken = []
+    for key in (await session.exec(due)).all():
+        # Another replica may have been quicker: its row is locked until then, and no longer free.
+        row = await session.exec(
+            update(PROTECTIONS)
+            .where(PROTECTIONS.c.key == key, PROTECTIONS.c.due_at <= now, _free(real))
+            .values(lease_until=until, attempts=PROTECTIONS.c.attempts + 1)
+            .returning(PROTECTIONS.c.due_at, PROTECTIONS.c.attempts, PROTECTIONS.c.body)
+        )
+        found = row.first()
+        if found is not None:
+            value = Case.model_validate_json(found[2])
+            taken.append(Held(key, until, found[0], found[1], value))
+    return taken
+
+
+async def save(
+    session: AsyncSession, held: Held, after: Case, due_at: datetime, *, failed: bool = False
+) -> None:
+    """Write how it stands, and give the claim back. Raises StaleLeaseError.
+
+    `failed`: the try came to nothing. Who woke it meanwhile has set when it is due.
+    """
+    woken = PROTECTIONS.c.due_at != held.due_at
+    await _write(
+        session,
+        held,
+        after,
+        due_at=case((woken, PROTECTIONS.c.due_at), else_=due_at),
+        lease_until=None,
+        attempts=held.attempts if failed else 0,
+    )
+
+
+async def keep(session: AsyncSession, held: Held, after: Case) -> None:
+    """Write how it stands, and go on under the same claim. Raises StaleLeaseError."""
+    await _write(session, held, after)
+
+
+async def close(session: AsyncSession, held: Held, after: Case, now: datetime) -> None:
+    """Be done with it. Raises StaleLeaseError."""
+    await _write(session, held, after, due_at=None, lease_until=None, closed_at=now)
+
+
+async def _write(session: AsyncSession, held: Held, after: Case, **values: object) -> None:
+    mine = update(PROTECTIONS).where(
+        PROTECTIONS.c.key == held.key, PROTECTIONS.c.lease_until == held.lease_until
+    )
+    body = {"body": after.model_dump_json(), "release_id": after.release}
+    if changed(await session.exec(mine.values(**body, **values))) != 1:
+        raise StaleLeaseError(held.key)
+
+
+async def later(session: AsyncSession, held: Held, at: datetime) -> None:
+    """Try again then; nothing is written but that."""
+    await session.exec(
+        update(PROTECTIONS)
+        .where(PROTECTIONS.c.key == held.key, PROTECTIONS.c.lease_until == held.lease_until)
+        .values(due_at=at, lease_until=None)
+    )
+
+
+async def wake(session: AsyncSession, release_id: str, now: datetime) -> None:
+    """Let what waits for a release be looked at: the release has changed."""
+    await session.exec(
+        update(PROTECTIONS)
+        .where(PROTECTIONS.c.release_id == release_id, PROTECTIONS.c.closed_at.is_(None))
+        .values(due_at=now)
+    )
+
+
+async def of_deployment(session: AsyncSession, repository: str, number: int) -> Case | None:
+    """Find what was asked about a Deployment."""
+    found = await session.exec(
+        select(ProtectionRow.body).where(
+            ProtectionRow.repository == repository.lower(), ProtectionRow.deployment_id == number
+        )
+    )
+    body = found.first()
+    return Case.model_validate_json(body) if body is not None else None
+
+
+async def of_release(session: AsyncSession, release_id: str) -> Case | None:
+    """Find the newest case of a release."""
+    found = await session.exec(
+        select(ProtectionRow.body)
+        .where(ProtectionRow.release_id == release_id)
+        .order_by(col(ProtectionRow.deployment_id).desc())
+    )
+    body = found.first()
+    return Case.model_validate_json(body) if body is not None else None
+
+
+async def works_with(
+    session: AsyncSession, repository: str, run_id: int
+) -> list[tuple[Release, str]]:
+    """List the releases of a repository that work, or worked, with a run; newest first.
+
+    Each with the way on which it does: `forward` or `undo`.
+    """
+    found = await session.exec(
+        select(ReleaseRow.body, IntentRow.effect)
+        .where(
+            ReleaseRow.id == IntentRow.release_id,
+            IntentRow.result == str(run_id),
+            col(IntentRow.effect).like("%:run"),
+        )
+        .order_by(col(ReleaseRow.created_at).desc())
+    )
+    rows = [(Release.model_validate_json(body), effect.split(":")[0]) for body, effect in found]
+    return [row for row in rows if row[0].rules.repository.lower() == repository.lower()]
+
+
+async def looks_for_run(session: AsyncSession, release_id: str) -> bool:
+    """Whether a release has started a run of which it does not know yet which one that is."""
+    found = await session.exec(
+        select(IntentRow.effect).where(
+            IntentRow.release_id == release_id,
+            col(IntentRow.effect).like("%:run"),
+            col(IntentRow.result).is_(None),
+        )
+    )
+    return found.first() is not None
+
+
+async def release_all(session: AsyncSession) -> None:
+    """Give back every claim. For the one process on a SQLite file, at its start."""
+    await session.exec(update(PROTECTIONS).values(lease_until=None))
+
+
+async def next_due(session: AsyncSession, after: datetime) -> datetime | None:
+    """When the next is due that is not due yet."""
+    found = await session.exec(
+        select(func.min(PROTECTIONS.c.due_at)).where(PROTECTIONS.c.due_at > after)
+    )
+    moment: datetime | None = found.one()
+    return moment
