@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     audit_signing_key: SecretStr | None = None
     audit_checkpoint_entries: int = Field(default=1000, ge=1)
     audit_checkpoint_file: Path | None = None
+    audit_retention_days: int = Field(default=2557, ge=1, le=36500)
     evidence_raw_days: int = Field(default=90, ge=1, le=36500)
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"))
