@@ -23,6 +23,7 @@ from bot.engine.exporting import ExportFault
 from bot.engine.signing import Signer, new_pair
 from bot.record_export import Export, Format
 from bot.record_keeping import keeping_of
+from bot.record_prune import Prune, Removed
 from bot.settings import Settings, revealed
 from bot.store import audit, catalogs
 from bot.store.session import Session, Store
@@ -54,21 +55,29 @@ def audit_verify(
         typer.Option("--checkpoints", help="Checkpoints kept elsewhere; see AUDIT_CHECKPOINT_FILE"),
     ] = None,
     public_key: KeyOption = None,
+    removed: Annotated[
+        list[Path] | None, typer.Option(help="An export of entries that were removed since.")
+    ] = None,
 ) -> None:
     """Verify the record: chain, texts, checkpoints. Names the first bad entry."""
-    run(_verify(read_settings(), kept, public_key))
+    run(_verify(read_settings(), kept, public_key, removed or []))
 
 
-async def _verify(settings: Settings, kept: Path | None, key_file: Path | None) -> int:
+async def _verify(
+    settings: Settings, kept: Path | None, key_file: Path | None, folders: list[Path]
+) -> int:
     keys = _keys(settings, key_file)
     signed, strays = _kept(settings, kept)
+    exports = [Removed.read(folder, key_file) for folder in folders]
+    hashes = {seq: link for one in exports for seq, link in one.hashes.items()}
     async with _store(settings) as store, store.read() as session:
         await audit.snapshot(session)
-        found = await proof.prove(session, keys, signed)
+        found = await proof.prove(session, keys, signed, hashes)
     if found.faults or strays:
         typer.echo(record_lines.faults(found.faults, strays), err=True)
         return 1
-    typer.echo(record_lines.whole(found))
+    fits = [one.fits(found.anchors) for one in exports]
+    typer.echo("\n".join([record_lines.whole(found), *fits]))
     return 0
 
 
@@ -211,6 +220,54 @@ async def _write(export: Export, out: Path | None) -> int:
         return 0
     count, digest = await export.to_folder(out)
     typer.echo(record_lines.exported(count, str(out), digest))
+    return 0
+
+
+@cli.command("prune")
+def audit_prune(
+    *,
+    before: Annotated[
+        str, typer.Option(help="Older entries go: a day or a moment, in UTC unless it says so.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--export", help="An empty folder for what is removed.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Your Slack id, for the record.")] = None,
+    kept: Annotated[
+        Path | None, typer.Option("--checkpoints", help="Those kept elsewhere.")
+    ] = None,
+    public_key: KeyOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; nothing brings it back.")] = False,
+) -> None:
+    """Remove entries that need no longer be kept, once they are exported. The rest stays whole.
+
+    Without --yes it only says what it would remove.
+    """
+    moment = _moment(before, "--before")
+    assert moment is not None  # noqa: S101 - the option is required
+    run(_prune(read_settings(), moment, (out, by) if yes else None, (kept, public_key)))
+
+
+async def _prune(
+    settings: Settings,
+    before: datetime,
+    orders: tuple[Path | None, str | None] | None,
+    proofs: tuple[Path | None, Path | None],
+) -> int:
+    keeping = keeping_of(settings)
+    if keeping is None:
+        raise RefusedError("AUDIT_SIGNING_KEY is not set: what is removed has to be signed for.")
+    kept, strays = _kept(settings, proofs[0])
+    if strays:
+        raise RefusedError(f"{strays[0]}.")
+    keys = _keys(settings, proofs[1])
+    async with _store(settings) as store:
+        now = await now_at(store)
+        work = Prune(store, keeping.signer, before, now, settings.audit_retention_days, keys, kept)
+        if orders is None:
+            typer.echo(await work.preview())
+        else:
+            typer.echo(await work.carry_out(*orders))
     return 0
 
 

@@ -19,7 +19,7 @@ from bot.command_line import RefusedError
 from bot.domain.audit import stamp
 from bot.domain.exports import COLUMNS, ENTRIES, Exported, Selection, Span, manifest
 from bot.engine import exporting
-from bot.store import audit, checkpoints
+from bot.store import anchors, audit, checkpoints
 from bot.store.session import Session
 from bot.views import record_page
 
@@ -114,7 +114,8 @@ class Export:
         digests = {name: _digest(folder / name) for name in files}
         made = (stamp(self.now), metadata.version("release-bot"))
         head = await audit.head(self.session)
-        signed = ([note for _, note in notes], self.keys)
+        told = [note for *_, note in await anchors.notes(self.session)]
+        signed = ([note for _, note in notes], told, self.keys)
         data = manifest(self.selection, span, head, digests, signed, made)
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     audit_signing_key: SecretStr | None = None
     audit_checkpoint_entries: int = Field(default=1000, ge=1)
     audit_checkpoint_file: Path | None = None
+    audit_retention_days: int = Field(default=2557, ge=1, le=36500)
     evidence_raw_days: int = Field(default=90, ge=1, le=36500)
     unmanaged_look_minutes: int = Field(default=5, ge=0, le=1440)
     host: str = "127.0.0.1"

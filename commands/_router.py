@@ -2,9 +2,10 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import ModuleType
+from typing import Any
 
 import commands
 from bot.domain.catalog import Catalog
@@ -29,6 +30,9 @@ from commands import env
 from commands._clicks import handle_click, parse_click
 from commands._context import Context
 from commands._grammar import Words, closest, take_apart
+
+Handler = Callable[[Any, Context], Awaitable[Answer]]
+"""A verb's own `handle`, which takes what its `parse` made."""
 
 DEFAULT = "release"
 NOT_BUILT = ("train", "diff")
@@ -56,18 +60,25 @@ class Router:
         """Answer one invocation. Raises UserError for what can't be understood or done."""
         self._right_channel(invocation)
         ctx = await self._context(invocation, at)
+        handler, request = self.read(invocation, ctx)
+        return await handler(request, ctx)
+
+    def read(self, invocation: Invocation, ctx: Context) -> tuple[Handler, Any]:
+        """Understand what was said: the request, and who answers it. Nothing is asked or done yet.
+
+        Raises UserError for what can't be understood.
+        """
         if invocation.kind in ("click", "form"):
             request = parse_click(
                 invocation.action or "", invocation.value or "", invocation.words or None
             )
-            return await handle_click(request, ctx)
+            return handle_click, request
         words = take_apart(invocation.words)
         if invocation.command != DEFAULT:
             # A slash command of its own says the verb.
             words = Words((invocation.command, *words.plain), words.options)
         module, rest = self._verb(words, ctx)
-        answer: Answer = await module.handle(module.parse(rest, ctx), ctx)
-        return answer
+        return module.handle, module.parse(rest, ctx)
 
     async def _context(self, invocation: Invocation, at: datetime) -> Context:
         asker = Asker(

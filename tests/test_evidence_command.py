@@ -84,7 +84,7 @@ def test_standard_input() -> None:
     ("data", "words", "said"),
     [
         (b"", [], "report.txt: The report is empty"),
-        (b"[]", ["--format", "grype"], "grype writes something even where it finds nothing"),
+        (b"[]", [], "Name the format with --format, and it is one that found nothing: compliance"),
         (b"{", ["--json"], "The JSON is broken at line 1"),
         (b" " * (LARGEST + 1), [], "over 20 MB"),
         (raw(reports.GRYPE), ["--format", "trivy"], "no trivy report: it looks like grype"),
@@ -99,7 +99,7 @@ def test_refused_with_a_sentence_and_status_1(
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("data", "format_"), [(b"", "trufflehog"), (b"[]", "gitleaks")])
+@pytest.mark.parametrize(("data", "format_"), [(b"", "trufflehog"), (b"[]", "grype")])
 def test_an_empty_report_of_a_tool_that_is_named(run: Run, data: bytes, format_: str) -> None:
     done = run(data, "--format", format_, "--json")
     assert done.exit_code == 0

@@ -19,6 +19,7 @@ from bot.app import App, Wrap
 from bot.domain.audit import verify
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
+from bot.engine import proof
 from bot.engine.world import Limits
 from bot.settings import Settings
 from bot.store import (
@@ -504,7 +505,8 @@ class Bot:
         async with self.app.store.read() as session:
             chain = [link async for link in audit.chain(session)]
             head = await audit.head(session)
-        fault = verify(chain, head)
+            anchors, _ = await proof.read_anchors(session)
+        fault = verify(chain, head, anchors.begin)
         assert fault is None, fault
         await self.app.reconciler.settle()
         await self.app.inbox.settle()

@@ -100,6 +100,7 @@ class AuditTag(StrEnum):
     MESSAGE_SENT = "bot:message:sent"
     EVENT_RESENT = "operator:event:resent"
     PERSON_ERASED = "operator:person:erased"
+    RECORD_PRUNED = "operator:record:pruned"
 
 
 class AuditEntry(Value):
@@ -149,12 +150,15 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def verify(chain: Iterable[Chained], head: tuple[int, str]) -> Fault | None:
+def verify(
+    chain: Iterable[Chained], head: tuple[int, str], begin: tuple[int, str] = (0, GENESIS)
+) -> Fault | None:
     """Walk the chain from its first entry; None where each link holds and it ends at `head`.
 
     `head` is the sequence number and hash that the head row names: (0, GENESIS) when empty.
+    `begin` is what an anchor names, where entries were removed.
     """
-    walk = Walk()
+    walk = Walk(begin)
     for link in chain:
         fault = walk.step(link)
         if fault:
@@ -165,8 +169,9 @@ def verify(chain: Iterable[Chained], head: tuple[int, str]) -> Fault | None:
 class Walk:
     """One verification, link by link, for a chain that is too long to hold."""
 
-    def __init__(self) -> None:
-        self.at = (0, GENESIS)
+    def __init__(self, begin: tuple[int, str] = (0, GENESIS)) -> None:
+        """Begin after an entry: the one that an anchor names, or none."""
+        self.at = begin
         """Sequence number and hash of the last entry that was walked over."""
 
     def step(self, link: Chained) -> Fault | None:

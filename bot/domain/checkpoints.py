@@ -61,8 +61,19 @@ class Signed(Value):
 
     def note(self) -> str:
         """Write it as it is published."""
-        signed = base64.b64encode(bytes.fromhex(self.key_id) + self.signature).decode()
-        return f"{self.checkpoint.text()}\n— {ORIGIN} {signed}\n"
+        return f"{self.checkpoint.text()}\n{signature_line(self.key_id, self.signature)}\n"
+
+
+def signature_line(key_id: str, signature: bytes) -> str:
+    """Write a signature as a signed note has it."""
+    signed = base64.b64encode(bytes.fromhex(key_id) + signature).decode()
+    return f"— {ORIGIN} {signed}"
+
+
+def signature_parts(text: str) -> tuple[str, bytes] | None:
+    """Read the key's id and the signature from the end of such a line; None where it is none."""
+    signed = _decoded(text)
+    return (signed[:_ID].hex(), signed[_ID:]) if len(signed) == _ID + _SIGNATURE else None
 
 
 def key_id(key: bytes) -> str:
@@ -110,20 +121,16 @@ def read_notes(text: str, where: str) -> tuple[list[Signed], list[str]]:
     for match in _NOTE.finditer(text):
         problems += _strays(text, end, match.start(), where)
         end = match.end()
-        signed = _decoded(match["signed"])
-        if len(signed) != _ID + _SIGNATURE:
+        signed = signature_parts(match["signed"])
+        if signed is None:
             line = text.count("\n", 0, end) + 1
             problems.append(f"{where}: line {line} holds no signature of 64 bytes")
             continue
         root = base64.b64decode(match["hash"]).hex()
         checkpoint = Checkpoint(seq=int(match["seq"]), hash=root, at=match["at"])
+        key_id_, signature = signed
         found.append(
-            Signed(
-                checkpoint=checkpoint,
-                key_id=signed[:_ID].hex(),
-                signature=signed[_ID:],
-                where=where,
-            )
+            Signed(checkpoint=checkpoint, key_id=key_id_, signature=signature, where=where)
         )
     return found, problems + _strays(text, end, len(text), where)
 
@@ -151,17 +158,20 @@ def judge(
     last: int,
     keys: Mapping[str, bytes],
     verify: Verify,
+    removed: int = 0,
 ) -> list[Fault]:
     """Compare checkpoints with the entries that they name; faults in the order of the entries.
 
     `hashes` are those of the entries as recomputed, `last` is where the record
-    ends. Without any key signatures are left out.
+    ends. Without any key signatures are left out. Of entries before `removed`, which are no longer
+    there, only an export of them can give the hash.
     """
     faults, agreed = [], 0
     for one in sorted(signed, key=lambda one: one.checkpoint.seq):
         checkpoint = one.checkpoint
         what = _signature(one, keys, verify) if keys else None
-        if what is None:
+        gone = checkpoint.seq < removed and checkpoint.seq not in hashes
+        if what is None and not gone:
             what = _content(checkpoint, hashes, last, agreed, one.where)
         if what is not None:
             faults.append(Fault(seq=checkpoint.seq, what=what))

@@ -74,11 +74,15 @@ def unharmed(cell: str) -> str:
 
 
 class Selection(Value):
-    """What is exported: a period (from, inclusive; to, exclusive), one release, or all."""
+    """What is exported: a period (from, inclusive; to, exclusive), one release, or all.
+
+    `through`: all up to this entry, whatever the time; what is exported before it is removed.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
     release: str | None = None
+    through: int | None = None
 
     @property
     def whole(self) -> bool:
@@ -101,10 +105,10 @@ def manifest(
     span: Span,
     head: tuple[int, str],
     files: Mapping[str, tuple[str, int]],
-    signed: tuple[Sequence[str], Sequence[str]],
+    signed: tuple[Sequence[str], Sequence[str], Sequence[str]],
     made: tuple[str, str],
 ) -> dict[str, Any]:
-    """Describe an export. `signed`: notes and public keys; `made`: when, by which version."""
+    """Describe an export. `signed`: checkpoints, anchors, keys; `made`: when, by which version."""
     return {
         "format": FORMAT,
         "made_at": made[0],
@@ -120,5 +124,6 @@ def manifest(
         "head": {"seq": head[0], "hash": head[1]},
         "files": {name: {"sha256": sha, "bytes": size} for name, (sha, size) in files.items()},
         "checkpoints": list(signed[0]),
-        "public_keys": list(signed[1]),
+        "anchors": list(signed[1]),
+        "public_keys": list(signed[2]),
     }

@@ -29,7 +29,7 @@ async def bounds(session: Session, selection: Selection) -> tuple[int, int] | No
     since = stamped(selection.since) if selection.since else ""
     until = stamped(selection.until) if selection.until else "~"
     first, last = 0, 0
-    async for row in audit.rows(session, subject=selection.release):
+    async for row in audit.rows(session, last=selection.through, subject=selection.release):
         if since <= _time(row.body) < until:
             first, last = first or row.seq, row.seq
     return (first, last) if first else None

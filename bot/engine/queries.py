@@ -18,7 +18,7 @@ from bot.domain.standing import in_the_way
 from bot.domain.story import Story
 from bot.domain.versions import bare
 from bot.domain.whereabouts import Whereabouts
-from bot.engine import scans, stop_facts
+from bot.engine import proof, scans, stop_facts
 from bot.engine.facts import gather, running, version_as_tagged
 from bot.engine.people import roles_of
 from bot.engine.whereabouts import look
@@ -72,7 +72,15 @@ class Queries:
             entries = await audit.of_subject(session, release_id)
             names = await people.names(session)
             texts = await audit_texts.on(session, release_id)
-        return Story(release=release, votes=votes, entries=entries, names=names, texts=texts)
+            newest = (await proof.read_anchors(session))[0].newest
+        return Story(
+            release=release,
+            votes=votes,
+            entries=entries,
+            names=names,
+            texts=texts,
+            removed_until=datetime.fromisoformat(newest.until) if newest else None,
+        )
 
     async def review(self, release_id: str) -> Review | None:
         """Read the review that an emergency asks for; None: it is none."""

@@ -7,6 +7,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from bot.domain.anchors import Anchor, SignedAnchor
 from bot.domain.checkpoints import Checkpoint, Signed, key_id, written_key
 
 
@@ -40,6 +41,11 @@ class Signer:
             signature=signature,
             where="the database",
         )
+
+    def sign_anchor(self, anchor: Anchor) -> SignedAnchor:
+        """Sign what says that entries were removed."""
+        signature = self._key.sign(anchor.text().encode())
+        return SignedAnchor(anchor=anchor, key_id=key_id(self.public), signature=signature)
 
 
 def verify(key: bytes, message: bytes, signature: bytes) -> bool:

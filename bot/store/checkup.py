@@ -17,13 +17,20 @@ from bot.errors import TemporaryError
 from bot.ports import Checkup, Finding
 from bot.store import wakeups
 from bot.store.migrate import standing
-from bot.store.record_tables import AuditCheckpointRow, AuditHeadRow, AuditRow, AuditTextRow
+from bot.store.record_tables import (
+    AuditAnchorRow,
+    AuditCheckpointRow,
+    AuditHeadRow,
+    AuditRow,
+    AuditTextRow,
+)
 from bot.store.session import Store
 from migrations import guard
 
 SUBJECT = "Database"
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
 NEEDED = {
+    AuditAnchorRow.__tablename__: ("SELECT",),
     AuditRow.__tablename__: ("SELECT", "INSERT"),
     AuditCheckpointRow.__tablename__: ("SELECT", "INSERT"),
     AuditHeadRow.__tablename__: ("SELECT", "UPDATE"),
@@ -69,11 +76,11 @@ SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 
 
 async def missing_guards(session: AsyncSession) -> list[str] | None:
-    """List the guards of the record that are not up; None where its tables aren't there yet."""
+    """List the guards of the record that are not up; None where its tables aren't all there yet."""
     connection = await session.connection()
     dialect = connection.dialect.name
     if not await connection.run_sync(
-        lambda sync: inspect(sync).has_table(AuditCheckpointRow.__tablename__)
+        lambda sync: inspect(sync).has_table(AuditAnchorRow.__tablename__)
     ):
         return None
     up = await connection.run_sync(lambda sync: set(sync.execute(text(_GUARDS[dialect])).scalars()))

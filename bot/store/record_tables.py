@@ -57,6 +57,17 @@ class AuditCheckpointRow(SQLModel, table=True):
     """The signed note, as it is published."""
 
 
+class AuditAnchorRow(SQLModel, table=True):
+    """A signed anchor: entries `first` to `seq` were removed. Only added to."""
+
+    __tablename__ = "audit_anchors"
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    first: int = Field(unique=True)
+    at: datetime
+    note: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class PersonRow(SQLModel, table=True):
     """The salt that ties a person to their hash in the record. Deleting it forgets them."""
 
@@ -68,4 +79,4 @@ class PersonRow(SQLModel, table=True):
 
 AUDIT, AUDIT_HEAD = table_of(AuditRow), table_of(AuditHeadRow)
 AUDIT_TEXTS, AUDIT_CHECKPOINTS = table_of(AuditTextRow), table_of(AuditCheckpointRow)
-PEOPLE = table_of(PersonRow)
+AUDIT_ANCHORS, PEOPLE = table_of(AuditAnchorRow), table_of(PersonRow)

@@ -50,6 +50,8 @@ def summary(report: Report) -> str:
     lines = [f"{report.tool}{version} ({report.format}), sha256 {report.digest[:12]}"]
     if not report.complete:
         lines.append("! The tool did not get through, or looked at nothing: this proves nothing.")
+    elif report.tests and not report.tests.run:
+        lines.append("! No test was run: this proves nothing.")
     elif report.clean:
         lines.append("✓ Clean.")
     if report.findings or report.suppressed:

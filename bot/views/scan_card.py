@@ -113,7 +113,9 @@ def _facts(one: Submitted) -> Iterator[str]:
         yield f"{_counts(one.counts)}."
     elif one.tests is None and not one.frameworks and not one.measures and one.complete:
         yield "Nothing found."
-    if one.tests is not None:
+    if one.tests is not None and not one.tests.run:
+        yield "No test was run."
+    elif one.tests is not None:
         failed = f", {one.tests.failed} failed" if one.tests.failed else ""
         yield f"{one.tests.passed:,} of {count(one.tests.run, 'test')} passed{failed}."
     if one.thresholds_failed:

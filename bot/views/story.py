@@ -75,6 +75,9 @@ def told(story: Story, now: datetime) -> Message:
 
 
 def _parts(story: Story, now: datetime) -> Iterator[str]:
+    if story.cut_short and story.removed_until:
+        until = moment(story.removed_until, now)
+        yield f"Entries up to {until} were removed from the record; only their export has them."
     yield _asked(story, now)
     if story.release.plan:
         yield _plan(story)

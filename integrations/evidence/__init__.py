@@ -23,8 +23,8 @@ class Reader(NamedTuple):
 
     recognise: Callable[[Content], bool]
     read: Callable[[Content], Report]
-    empty_is_clean: bool
-    """Whether the tool leaves an empty file or `[]` where it found nothing."""
+    empty: Report
+    """What an empty file or `[]` says, once somebody has said that this tool wrote it."""
 
 
 def _discover() -> Mapping[Format, Reader]:
@@ -35,8 +35,7 @@ def _discover() -> Mapping[Format, Reader]:
             continue
         module = importlib.import_module(f"{__name__}.{info.name}")
         if hasattr(module, "FORMAT"):
-            empty = getattr(module, "EMPTY_IS_CLEAN", False)
-            found[module.FORMAT] = Reader(module.recognise, module.read, empty)
+            found[module.FORMAT] = Reader(module.recognise, module.read, module.EMPTY)
     return found
 
 
@@ -49,27 +48,25 @@ def read(raw: bytes, declared: Format | None = None) -> Report:
     Raises UserError: too large, broken, empty, of no known format, or not what is declared.
     """
     content = content_of(raw)
-    format_ = _of_nothing(declared) if content.nothing else _recognised(content, declared)
-    report = FORMATS[format_].read(content)
+    if content.nothing:
+        return _of_nothing(raw, declared)
+    report = FORMATS[_recognised(content, declared)].read(content)
     return report.model_copy(update={"digest": hashlib.sha256(raw).hexdigest()})
 
 
-def _of_nothing(declared: Format | None) -> Format:
-    """An empty report is clean only for a tool that writes one where it finds nothing."""
-    fitting = ", ".join(sorted(name for name, reader in FORMATS.items() if reader.empty_is_clean))
+def _of_nothing(raw: bytes, declared: Format | None) -> Report:
+    """Believe whoever says which tool found nothing; an empty file itself says not even that.
+
+    Its digest is over the format's name too: else the empty reports of two tools would be one.
+    """
     if declared is None:
         refuse(
             Reason.EVIDENCE_EMPTY,
-            "The report is empty, which says nothing of what looked. Name the format with --format "
-            f"({fitting} leave an empty report where they find nothing).",
+            "The report is empty and says nothing of what looked. Name the format with --format, "
+            f"and it is one that found nothing: {_known()}.",
         )
-    if not FORMATS[declared].empty_is_clean:
-        refuse(
-            Reason.EVIDENCE_EMPTY,
-            f"The report is empty, and {declared} writes something even where it finds nothing: "
-            "the tool did not get through. Run it again.",
-        )
-    return declared
+    digest = hashlib.sha256(declared.encode() + b"\n" + raw).hexdigest()
+    return FORMATS[declared].empty.model_copy(update={"digest": digest})
 
 
 def _recognised(content: Content, declared: Format | None) -> Format:

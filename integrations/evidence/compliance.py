@@ -13,6 +13,8 @@ from integrations.evidence.parts import shaped, short
 from integrations.evidence.reading import Content, unreadable
 
 FORMAT = Format.COMPLIANCE
+EMPTY = Report(format=FORMAT, tool="compliance", complete=False)
+"""No control was assessed."""
 
 
 def _written(at: Any) -> Any:

@@ -12,7 +12,7 @@ from integrations.evidence.parts import Rows, Text, gathered, shaped, short
 from integrations.evidence.reading import Content
 
 FORMAT = Format.DEPENDABOT
-EMPTY_IS_CLEAN = True
+EMPTY = Report(format=FORMAT, tool="Dependabot")
 
 CLOSED = frozenset({"dismissed", "auto_dismissed", "fixed"})
 """Any other state, one that GitHub may yet invent too, counts as open."""

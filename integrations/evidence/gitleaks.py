@@ -13,7 +13,7 @@ from integrations.evidence.parts import Rows, Text, gathered, line_number, shape
 from integrations.evidence.reading import Content
 
 FORMAT = Format.GITLEAKS
-EMPTY_IS_CLEAN = True
+EMPTY = Report(format=FORMAT, tool="Gitleaks")
 
 
 class _Leak(Value):

@@ -9,6 +9,7 @@ from integrations.evidence.parts import Rows, Text, gathered, moment, shaped, sh
 from integrations.evidence.reading import Content
 
 FORMAT = Format.GRYPE
+EMPTY = Report(format=FORMAT, tool="Grype")
 
 
 class _Vulnerability(Value):

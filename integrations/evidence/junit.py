@@ -4,12 +4,14 @@
 kept.
 """
 
-from bot.domain.evidence import Format, Report
+from bot.domain.evidence import CaseCounts, Format, Report
 from integrations.evidence.parts import moment
 from integrations.evidence.reading import Content
 from integrations.junit import ROOTS, counted
 
 FORMAT = Format.JUNIT
+EMPTY = Report(format=FORMAT, tool="JUnit", tests=CaseCounts(run=0, passed=0, failed=0, skipped=0))
+"""No test was run, which is not the same as passed."""
 
 
 def recognise(content: Content) -> bool:

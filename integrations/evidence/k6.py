@@ -16,6 +16,8 @@ from integrations.evidence.parts import shaped, short
 from integrations.evidence.reading import Content, too_large, unreadable
 
 FORMAT = Format.K6
+EMPTY = Report(format=FORMAT, tool="k6", complete=False)
+"""Nothing was measured."""
 
 MOST_MEASURES = 5_000
 

@@ -14,6 +14,7 @@ from integrations.evidence.parts import Rows, Text, gathered, shaped, short
 from integrations.evidence.reading import Content, unreadable
 
 FORMAT = Format.NPM_AUDIT
+EMPTY = Report(format=FORMAT, tool="npm audit")
 
 
 class _Package(Value):

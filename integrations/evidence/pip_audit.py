@@ -12,6 +12,7 @@ from integrations.evidence.parts import Rows, Text, gathered, shaped, short
 from integrations.evidence.reading import Content
 
 FORMAT = Format.PIP_AUDIT
+EMPTY = Report(format=FORMAT, tool="pip-audit")
 
 
 class _Vulnerability(Value):

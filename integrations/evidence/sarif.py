@@ -14,6 +14,7 @@ from integrations.evidence.sarif_parts import File, Result, Run
 from integrations.evidence.sarif_severity import level_of, rule_of, severity_of
 
 FORMAT = Format.SARIF
+EMPTY = Report(format=FORMAT, tool="SARIF")
 
 VERSION = "2.1.0"
 

@@ -15,6 +15,7 @@ from integrations.evidence.parts import Rows, Text, gathered, line_number, momen
 from integrations.evidence.reading import Content, unreadable
 
 FORMAT = Format.TRIVY
+EMPTY = Report(format=FORMAT, tool="Trivy")
 
 SCHEMA = 2
 

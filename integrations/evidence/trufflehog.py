@@ -16,7 +16,7 @@ from integrations.evidence.parts import Text, gathered, line_number, shaped, sho
 from integrations.evidence.reading import Content
 
 FORMAT = Format.TRUFFLEHOG
-EMPTY_IS_CLEAN = True
+EMPTY = Report(format=FORMAT, tool="TruffleHog")
 
 
 class _Place(Value):

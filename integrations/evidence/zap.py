@@ -19,6 +19,7 @@ from integrations.evidence.parts import Rows, Text, gathered, moment, shaped, sh
 from integrations.evidence.reading import Content, unreadable
 
 FORMAT = Format.ZAP
+EMPTY = Report(format=FORMAT, tool="ZAP")
 
 ROOT = "OWASPZAPReport"
 

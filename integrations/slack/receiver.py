@@ -32,6 +32,7 @@ OPEN_SECONDS = 2.0
 _STAMP = re.compile(r"\d{1,12}")
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 _MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>\s*")
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
 QUIET_SECONDS = 60.0
 """How long a refusal of the same kind is not logged again."""
 
@@ -119,7 +120,7 @@ class SlackReceiver:
         if self._foreign(body.get("team_id")):
             await ack(text="This bot serves another workspace.")
             return
-        invocation = Invocation(
+        invocation = _made(
             key=body["trigger_id"],
             kind="command",
             user=body["user_id"],
@@ -140,7 +141,7 @@ class SlackReceiver:
             return
         action = body["actions"][0]
         container, message = body.get("container") or {}, body.get("message") or {}
-        invocation = Invocation(
+        invocation = _made(
             key=body["trigger_id"],
             kind="click",
             user=body["user"]["id"],
@@ -176,7 +177,7 @@ class SlackReceiver:
             return
         value, _, channel = view["private_metadata"].rpartition(":")
         (field, written), *_ = _written(view["state"]["values"])
-        invocation = Invocation(
+        invocation = _made(
             # The same form sent twice is one answer.
             key=view["id"],
             kind="form",
@@ -198,7 +199,7 @@ class SlackReceiver:
         if self._foreign(body.get("team_id")) or not event.get("user"):
             await ack()
             return
-        invocation = Invocation(
+        invocation = _made(
             key=body["event_id"],
             kind="mention",
             user=event["user"],
@@ -280,6 +281,18 @@ class SlackReceiver:
         if now - self._logged.get(why, -QUIET_SECONDS) >= QUIET_SECONDS:
             self._logged[why] = now
             log.warning("slack_request_refused", status=status, why=why)
+
+
+def _made(**fields: Any) -> Invocation:
+    """Make an invocation of what any database can hold and UTF-8 can say.
+
+    PostgreSQL takes no zero byte, and half a surrogate pair, which JSON can escape, has no bytes.
+    """
+    fit = {
+        name: _UNFIT.sub("\ufffd", one) if isinstance(one, str) else one
+        for name, one in fields.items()
+    }
+    return Invocation.model_validate(fit)
 
 
 def _value(action: dict[str, Any]) -> str:

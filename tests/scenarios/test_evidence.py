@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.evidence import Kind
+from bot.domain.reasons import Reason
 from bot.domain.severities import Severity
+from bot.engine import catalogs
 from bot.store import events
 from tests.scenarios.submitting import (
     NUMBER,
@@ -21,7 +23,7 @@ from tests.scenarios.submitting import (
     trivy,
     with_sources,
 )
-from tests.tester import CATALOG, REPO
+from tests.tester import BEN, CATALOG, REPO, parsed
 
 CLEAN = sarif()
 
@@ -187,6 +189,34 @@ async def test_evidence_wakes_what_waits_for_it(sender: Sender) -> None:
     await bot.works()
     assert (await bot.release(blocked.id)).state == "awaiting_approval"
     assert bot.world.clock.now() - blocked.created_at < timedelta(seconds=5)
+
+
+async def test_what_is_empty_found_nothing_and_tested_nothing(sender: Sender) -> None:
+    """Clean scans let a release through; no test at all is none that passed."""
+    bot = sender.bot
+    wanted = "required: [sast, secrets, unit, performance]"
+    text = bot.catalog.replace("high: 0}}}", f"high: 0}}, evidence: {{{wanted}}}}}}}", 1)
+    bot.app.catalog = parsed(text).catalog
+    await catalogs.take_over(bot.app.world, bot.app.catalog)
+    sent = (("sast", "sarif"), ("secrets", "gitleaks"), ("secrets", "trufflehog"),
+            ("unit", "junit"), ("performance", "k6"))  # fmt: skip
+    for kind, format_ in sent:
+        assert (await sender.submits(b"", kind)).status == 422
+        assert (await sender.submits(b"", kind, format=format_)).status == 201
+    assert {(one.tool, one.clean) for one in await sender.held()} == {
+        *{("SARIF", True), ("Gitleaks", True), ("TruffleHog", True)},
+        *{("JUnit", False), ("k6", False)},
+    }
+    await bot.says("/scan payments v2.1.0", by=BEN)
+    assert "No test was run." in bot.told(BEN)
+    await bot.says("/release payments v2.1.0 prod")
+    blocked = await bot.until("blocked")
+    assert blocked.reason is Reason.EVIDENCE_FAILED
+    [gate] = [one for one in blocked.gates if one.gate == "evidence"]
+    assert "unit (JUnit): no test was run." in gate.sentence
+    assert "performance (k6) did not get through, by its own word." in gate.sentence
+    assert "sast" not in gate.sentence
+    assert "secrets" not in gate.sentence
 
 
 async def test_a_service_that_names_no_source_takes_nothing(sender: Sender) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.audit import AuditEntry, AuditTag
 from bot.domain.checkpoints import read_keys, read_notes
-from bot.engine import proof
+from bot.engine import checkpoints as checkpoints_engine
+from bot.engine import proof, pruning
 from bot.engine.checkpoints import CheckpointFile, Keeping, checkpoint_if_due
 from bot.engine.erasing import erase
 from bot.store import audit, checkpoints, people
@@ -178,6 +179,29 @@ async def _left(bot: Bot) -> list[str]:
             rows = await records.rows(session, f"SELECT * FROM {table.name}")  # noqa: S608 - our tables
             found += [f"{table.name}: {row}" for row in rows if ANA in str(row)]
     return found
+
+
+async def test_history_says_that_entries_were_removed(bot: Bot) -> None:
+    release_id = await live(bot)
+    async with bot.app.store.write() as session:
+        made = await checkpoints_engine.take(session, records.SIGNER, bot.world.clock.now(), None)
+    assert made is not None
+    await bot.passes(timedelta(hours=1))
+    now, keys = bot.world.clock.now(), read_keys(records.PUBLIC)
+    async with bot.app.store.write() as session:
+        found = await pruning.look(session, now, keys)
+        await pruning.remove(session, found, records.SIGNER, now, "ab" * 32, DAN)
+    await bot.says(f"/release history {release_id}", by=BEN)
+    told = bot.told(BEN)
+    assert "were removed from the record; only their export has them." in told
+    assert "Ending succeeded (done)" in told
+    # The bot goes on with its work on what it has left.
+    await bot.clicks("Roll back", by=DAN)
+    await bot.until("succeeded")
+    await bot.says("/release history " + (await bot.release()).id, by=BEN)
+    assert "were removed from the record" not in bot.told(BEN)
+    async with bot.app.store.read() as session:
+        assert (await proof.prove(session, keys)).faults == []
 
 
 # Checkpoints by the clock.

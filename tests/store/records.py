@@ -24,7 +24,7 @@ INSERT = (
 WORDS = ("because", "it's urgent", "näher am Ziel", "<@U0BEN> asked", "")
 
 
-async def fill(store: Store, count: int, begin: int = 0) -> None:
+async def fill(store: Store, count: int, begin: int = 0, start: datetime = START) -> None:
     """Append entries of all kinds, an hour apart, a transaction each."""
     for number in range(begin, begin + count):
         async with store.write() as session:
@@ -32,7 +32,7 @@ async def fill(store: Store, count: int, begin: int = 0) -> None:
                 session,
                 list(AuditTag)[number % len(AuditTag)] if number % 9 else AuditTag.STEP_DONE,
                 f"rel-{number % 5}",
-                START + timedelta(hours=number),
+                start + timedelta(hours=number),
                 actor="U0ANA" if number % 3 else None,
                 reason=audit.written(WORDS[number % len(WORDS)]) if number % 2 else None,
                 gate=f"failed: held by <@U0DAN> since {number}",
@@ -87,7 +87,18 @@ async def edit(session: Session, dice: random.Random, _last: int) -> str:
             ("audit_checkpoints", "note", "seq"),
         ]
     )
-    found = await rows(session, f"SELECT {where}, {column} FROM {table} ORDER BY {where}")  # noqa: S608 - names from above
+    await _edit(session, dice, table, column, where)
+    return f"{table}.{column}"
+
+
+async def edit_anchor(session: Session, dice: random.Random, _last: int) -> str:
+    """Change one character of what says that entries were removed."""
+    await _edit(session, dice, "audit_anchors", "note", "seq")
+    return "anchor"
+
+
+async def _edit(session: Session, dice: random.Random, table: str, column: str, where: str) -> None:
+    found = await rows(session, f"SELECT {where}, {column} FROM {table} ORDER BY {where}")  # noqa: S608 - names from a test
     key, before = dice.choice(found)
     # A hash has no room for one more: PostgreSQL itself refuses what is longer.
     full = column in ("hash", "previous", "salt")
@@ -98,11 +109,14 @@ async def edit(session: Session, dice: random.Random, _last: int) -> str:
     if after == before:
         after = before[:-1] + "~"
     await run(session, f"UPDATE {table} SET {column} = :v WHERE {where} = :k", v=after, k=key)  # noqa: S608 - likewise
-    return f"{table}.{column} of {key}"
 
 
-async def delete(session: Session, dice: random.Random, last: int) -> str:
-    seq = dice.randint(1, last)
+async def _seqs(session: Session) -> list[int]:
+    return sorted(row[0] for row in await rows(session, "SELECT seq FROM audit"))
+
+
+async def delete(session: Session, dice: random.Random, _last: int) -> str:
+    seq = dice.choice(await _seqs(session))
     await run(session, "DELETE FROM audit WHERE seq = :s", s=seq)
     return f"entry {seq} gone"
 
@@ -115,7 +129,7 @@ async def delete_text(session: Session, dice: random.Random, _last: int) -> str:
 
 async def insert(session: Session, dice: random.Random, last: int) -> str:
     """Put an entry in that is right by itself, between two others or at the end."""
-    after = dice.randint(0, last)
+    after = dice.randint(min(await _seqs(session)) - 1, last)
     found = await rows(session, f"SELECT hash FROM audit WHERE seq = {after}")  # noqa: S608 - a number
     previous = found[0][0] if found else GENESIS
     await run(session, "UPDATE audit SET seq = -seq - 1 WHERE seq > :s", s=after)
@@ -137,9 +151,9 @@ async def insert(session: Session, dice: random.Random, last: int) -> str:
     return f"an entry after {after}"
 
 
-async def reorder(session: Session, dice: random.Random, last: int) -> str:
+async def reorder(session: Session, dice: random.Random, _last: int) -> str:
     """Let two entries change places."""
-    one, other = dice.sample(range(1, last + 1), 2)
+    one, other = dice.sample(await _seqs(session), 2)
     await run(session, "UPDATE audit SET seq = 0 WHERE seq = :s", s=one)
     await run(session, "UPDATE audit SET seq = :a WHERE seq = :b", a=one, b=other)
     await run(session, "UPDATE audit SET seq = :a WHERE seq = 0", a=other)

@@ -219,16 +219,10 @@ def _made_anew(connection: Any) -> None:
     from alembic.operations import Operations
 
     operations = Operations(MigrationContext.configure(connection))
+    guard.take_down(connection)
     with operations.batch_alter_table("audit", recreate="always"):
         pass
-    if connection.dialect.name == "sqlite":
-        assert guard.names("sqlite") - _names(connection)
     guard.put_up(connection)
-
-
-def _names(connection: Any) -> set[str]:
-    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    return set(found.scalars())
 
 
 async def _to(store: Store, revision: str, *, down: bool = False) -> None:

@@ -46,7 +46,7 @@ Findings: 2 critical, 1 high, 1 low, 1 unknown.
 
 def test_clean() -> None:
     assert shown([], Format.GITLEAKS) == snapshot("""\
-Gitleaks (gitleaks), sha256 4f53cda18c2b
+Gitleaks (gitleaks), sha256 b4f75bdf080a
 ✓ Clean.\
 """)
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain.evidence import Format, Report, by_their_words
+from bot.domain.evidence import KINDS, Format, Report, by_their_words, kinds_of
 from bot.domain.severities import Severity
 from bot.errors import UserError
+from bot.views import evidence_lines
 from integrations.evidence import FORMATS, read
 from tests.integrations.evidence import reports
 from tests.integrations.evidence.reports import raw, result, sarif
@@ -260,19 +261,40 @@ def test_dependabot_counts_what_is_open() -> None:
     assert report.suppressed == 3
 
 
+PROVES_NOTHING = {Format.JUNIT, Format.K6, Format.COMPLIANCE}
+"""Formats that tell of something that was done: without it there is nothing to be clean."""
+
+
 @pytest.mark.parametrize("text", [b"", b" \n", b"[]", b"\xef\xbb\xbf[ ]\n"])
 @pytest.mark.parametrize("format_", Format)
-def test_empty_is_clean_where_the_tool_leaves_that_and_somebody_says_so(
+def test_empty_is_a_report_that_found_nothing_where_somebody_says_whose(
     format_: Format, text: bytes
 ) -> None:
     with pytest.raises(UserError, match="Name the format with --format") as refused:
         read(text)
     assert refused.value.code == "evidence_empty"
-    if format_ in {Format.TRUFFLEHOG, Format.GITLEAKS, Format.DEPENDABOT}:
-        assert read(text, format_).clean
-    else:
-        with pytest.raises(UserError, match="the tool did not get through"):
-            read(text, format_)
+    report = read(text, format_)
+    assert (report.format, report.findings, report.controls) == (format_, (), ())
+    assert report.clean is (format_ not in PROVES_NOTHING)
+    assert kinds_of(report) == KINDS[format_]
+
+
+def test_without_a_test_none_passed() -> None:
+    for text in (b"", b"<testsuites/>"):
+        report = read(text, Format.JUNIT)
+        assert report.tests is not None
+        assert (report.tests.run, report.tests.passed, report.clean) == (0, 0, False)
+        said = evidence_lines.summary(report)
+        assert "! No test was run: this proves nothing." in said
+        assert "0 tests: 0 passed, 0 failed, 0 skipped." in said
+    said = evidence_lines.summary(read(b"", Format.K6))
+    assert "! The tool did not get through, or looked at nothing: this proves nothing." in said
+
+
+def test_empty_reports_of_two_tools_are_two() -> None:
+    digests = {read(text, format_).digest for format_ in Format for text in (b"", b"[]")}
+    assert len(digests) == 2 * len(Format)
+    assert read(b"", Format.TRIVY).digest == read(b"", Format.TRIVY).digest
 
 
 # --- Tests and measures
