@@ -35,9 +35,9 @@ test: setup ## run the tests, each conversation on SQLite or on PostgreSQL
 
 check: setup ## what CI runs: tests on both databases, coverage, lint, types, imports, workflows, and all of the chaos
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=either --cov --cov-report=
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=sqlite --cov --cov-report=
 	$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=other
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal --databases=postgresql
 	$(MAKE) lint types imports deps spelling workflows chaos
 
 lint: setup ## ruff: rules and format
