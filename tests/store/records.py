@@ -1,7 +1,8 @@
 """A filled record, and what somebody with all rights might do to it."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,6 +54,15 @@ async def unguarded(session: Session) -> None:
     """Take the guards down, as the tables' owner may."""
     connection = await session.connection()
     await connection.run_sync(guard.take_down)
+
+
+@asynccontextmanager
+async def tampering(store: Store) -> AsyncIterator[Session]:
+    """A transaction without guards, of which nothing stays."""
+    async with store.write() as session:
+        await unguarded(session)
+        yield session
+        await session.rollback()
 
 
 async def run(session: Session, statement: str, **values: object) -> int:

@@ -2,8 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,15 +51,6 @@ async def prune(store: Store, before: datetime | None = None) -> Removal:
     return found
 
 
-@asynccontextmanager
-async def tampering(store: Store) -> AsyncIterator[Session]:
-    """A transaction without guards, of which nothing stays."""
-    async with store.write() as session:
-        await records.unguarded(session)
-        yield session
-        await session.rollback()
-
-
 async def test_the_chain_goes_on_from_the_anchor(database: str) -> None:
     store = Store(database)
     await filled(store)
@@ -103,7 +92,7 @@ async def test_it_can_be_done_again_and_the_anchors_are_a_chain(database: str) -
         assert (first.after, second.after) == (GENESIS, first.digest())
     with pytest.raises(pruning.PruneFault, match="no signed checkpoint is among them"):
         await looked(store, NOW + timedelta(days=1))
-    async with tampering(store) as session:
+    async with records.tampering(store) as session:
         # The older of two anchors goes: the newer one names it.
         await records.run(session, "DELETE FROM audit_anchors WHERE seq = :s", s=GONE)
         faults = [fault.what for fault in (await records.proven(session)).faults]
@@ -154,7 +143,7 @@ async def test_what_changed_since_the_export_stops_it(database: str) -> None:
 async def test_a_record_that_is_not_whole_loses_nothing(database: str) -> None:
     store = Store(database)
     await filled(store)
-    async with tampering(store) as session:
+    async with records.tampering(store) as session:
         await records.run(session, "UPDATE audit SET tag = 'y' WHERE seq = 25")
         with pytest.raises(pruning.PruneFault, match="Entry 25 is bad"):
             await pruning.look(session, hour(20), KEYS)
@@ -236,7 +225,7 @@ async def test_a_thousand_random_changes_after_it_are_all_found(database: str) -
     changes = (*records.CHANGES, *AT_THE_ANCHOR)
     for number in range(1000):
         change = dice.choice(changes)
-        async with tampering(store) as session:
+        async with records.tampering(store) as session:
             done = await change(session, dice, ENTRIES + 1)
             found = await records.proven(session)
             assert found.faults, f"{number}: {change.__name__}: {done}"
@@ -262,7 +251,7 @@ async def test_what_was_done_to_the_anchor_is_named(database: str, change: Any, 
     store, dice = Store(database), random.Random(9)  # noqa: S311 - a test's dice
     await filled(store)
     await prune(store)
-    async with tampering(store) as session:
+    async with records.tampering(store) as session:
         await change(session, dice, ENTRIES + 1)
         faults = [fault.what for fault in (await records.proven(session)).faults]
         assert any(what in fault for fault in faults), faults

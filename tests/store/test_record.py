@@ -3,8 +3,6 @@
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,22 +18,13 @@ from bot.engine.signing import Signer, new_pair
 from bot.errors import StoreError
 from bot.store import audit, checkup
 from bot.store.migrate import config, migrate
-from bot.store.session import Session, Store
+from bot.store.session import Store
 from migrations import guard
 from tests.conftest import fresh_database
 from tests.store import records
 from tests.tester import BEN, Bot, World
 
 ENTRIES = 30
-
-
-@asynccontextmanager
-async def tampering(store: Store) -> AsyncIterator[Session]:
-    """A transaction without guards, of which nothing stays."""
-    async with store.write() as session:
-        await records.unguarded(session)
-        yield session
-        await session.rollback()
 
 
 async def test_a_thousand_random_changes_are_all_found(database: str) -> None:
@@ -47,7 +36,7 @@ async def test_a_thousand_random_changes_are_all_found(database: str) -> None:
         assert (await records.proven(session)).faults == []
     for number in range(1000):
         change = dice.choice(records.CHANGES)
-        async with tampering(store) as session:
+        async with records.tampering(store) as session:
             done = await change(session, dice, ENTRIES)
             found = await records.proven(session)
             assert found.faults, f"{number}: {change.__name__}: {done}"
@@ -91,7 +80,7 @@ async def test_what_is_cut_off_or_rewritten_shows_up_to_the_last_checkpoint_kept
         (_truncate, "the record was truncated after entry 15: the checkpoint in kept.txt covers"),
         (_rewrite, "the record was rewritten between entry 1 and 10: its hash isn't that of the"),
     ):
-        async with tampering(store) as session:
+        async with records.tampering(store) as session:
             await records.run(session, "DELETE FROM audit_checkpoints")
             await doing(session)
             # By itself it is right: only what was kept elsewhere tells.
