@@ -150,6 +150,30 @@ def test_afterwards_the_record_says_what_was_removed() -> None:
     assert say("prune", *OLD).exit_code == 1
 
 
+def test_without_a_key_nobody_can_say_that_its_beginning_was_rightly_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AUDIT_SIGNING_KEY_FILE")
+    assert "no key to check signatures by" in say("verify").output
+    monkeypatch.setenv("AUDIT_SIGNING_KEY_FILE", "key.pem")
+    pruned()
+    assert say("verify").exit_code == 0
+    monkeypatch.delenv("AUDIT_SIGNING_KEY_FILE")
+    refused = say("verify")
+    assert refused.exit_code == 1
+    assert refused.output == (
+        "Entry 20 is bad: the record's beginning up to it is missing, and the anchor that says it "
+        "was removed can't be checked without its public key; pass --public-key FILE, or set "
+        "AUDIT_SIGNING_KEY.\n"
+    )
+    assert say("verify", "--public-key", "key.pub").exit_code == 0
+    # An export that brings no key proves no more than the record does without one.
+    say("export", "--out", "rest")
+    status, said = verified(by="rest")
+    assert (status, "the anchor of entries 1 to 20 is by an unknown key" in said) == (1, True), said
+    assert verified("--public-key", "key.pub", by="rest")[0] == 0
+
+
 def verified(*words: str, by: str = "gone") -> tuple[int, str]:
     """Run the verifier as an auditor does: another Python, without anything of ours."""
     done = subprocess.run(  # noqa: S603 - our own file

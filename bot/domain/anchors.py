@@ -28,6 +28,12 @@ _NOTE = re.compile(
 )
 
 
+UNPROVEN = (
+    "the record's beginning up to it is missing, and the anchor that says it was removed can't be "
+    "checked without its public key; pass --public-key FILE, or set AUDIT_SIGNING_KEY"
+)
+
+
 class Anchor(Value):
     """Entries `first` to `seq` were removed; `seq` had that hash."""
 
@@ -93,9 +99,12 @@ class Anchors(Value):
     def faults(self, keys: Mapping[str, bytes], verify: Verify) -> list[Fault]:
         """Check signatures, and that each goes on where the one before ended.
 
-        Without any key signatures are left out: then the entry that names an anchor proves it.
+        Without any key that can't be told, and is a fault: an anchor that fits, and an entry that
+        names it, can be written by whoever owns the tables.
         """
         found, before = [], None
+        if self.newest is not None and not keys:
+            found.append(Fault(seq=self.newest.seq, what=UNPROVEN))
         for one in self.signed:
             what = _signature(one, keys, verify) if keys else None
             what = what or _order(one.anchor, before)

@@ -127,8 +127,9 @@ async def prove(
 ) -> Proof:
     """Verify all of it, in a session that sees one state (`audit.snapshot`).
 
-    Without keys signatures are left out, and hashes are compared all the same. `removed`: hashes
-    of entries that exports have, by number, for those that are no longer here.
+    Without keys checkpoints' signatures are left out, and hashes are compared all the same; an
+    anchor is a fault then. `removed`: hashes of entries that exports have, by number, for those
+    that are no longer here.
     """
     stored, faults = await _stored(session)
     told, wrong = await read_anchors(session)
