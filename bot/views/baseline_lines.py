@@ -49,12 +49,18 @@ def removed() -> str:
     return "✓ The baseline is at 0 pods again."
 
 
-def left(target: Target, seen: BaselineFact, why: str) -> str:
-    """It could not be taken away on the way back, which waits for it no longer."""
+def left(target: Target, seen: BaselineFact | None, why: str) -> str:
+    """It could not be taken away on the way back, which waits for it no longer.
+
+    `seen`: None where nobody could even look.
+    """
+    has = f"still has {count(seen.wanted, 'pod')}" if seen else "may still have pods"
+    return f"! The baseline {has} of the old version: {safe(why.rstrip('.'))}. {_by_hand(target)}"
+
+
+def _by_hand(target: Target) -> str:
     command = f"{kubectl(target)} scale deployment {target.baseline} --replicas=0"
-    pods = count(seen.wanted, "pod")
-    said = f"The baseline still has {pods} of the old version: {safe(why.rstrip('.'))}."
-    return f"! {said} By hand: `{safe(command)}`"
+    return f"By hand: `{safe(command)}`"
 
 
 def gone(name: str) -> str:

@@ -430,6 +430,32 @@ async def test_what_cant_be_taken_away_holds_up_neither_traffic_nor_ending(given
     assert (size(bot), bot.live("orders")) == (3, "blue")
 
 
+@pytest.mark.parametrize("how", ["forbidden", "down", "renamed"])
+async def test_what_cant_even_be_looked_at_holds_up_neither(given: Given, how: str) -> None:
+    """Nobody knows then how many pods it has, and the thread says that too."""
+    bot = seeded(await given(catalog=BASED))
+    release = await begun(bot)
+    await bot.until(partial(has_weight, 10), release)
+    if how == "renamed":
+        containers = [{"name": "other", "image": OLD}]
+        change = {"spec": {"template": {"spec": {"containers": containers}}}}
+        bot.world.kubernetes.cluster.edit("deployments", SPACE, BASE, change)
+    else:
+        status = {"forbidden": 403, "down": 503}[how]
+        fault = Fault("status", path=BASE, method="GET", times=None, status=status)
+        bot.world.kubernetes.faults.append(fault)
+    await bot.clicks("Roll back", by=DAN)
+    asked = bot.world.clock.now()
+    ended = await bot.until(lambda r: r.ended, release)
+    assert ended.state is State.ROLLED_BACK
+    assert ended.ended_at is not None
+    assert ended.ended_at - asked < timedelta(minutes=1)
+    assert not ended.needs_attention
+    assert "! The baseline may still have pods of the old version: " in bot.thread(release)
+    assert "scale deployment orders-baseline --replicas=0" in bot.thread(release)
+    assert bot.live("orders") == "blue"
+
+
 async def test_with_gaps_in_its_samples_nothing_is_judged(given: Given) -> None:
     bot = seeded(await given(catalog=BASED))
     release = await begun(bot)

@@ -193,22 +193,34 @@ async def _remove_afterwards(work: Work) -> Outcome:
     """
     if not await _was_begun(work):
         return Done()
-    seen = await work.world.cluster.look_at_baseline(work.plan.target)
+    seen = None
+    try:
+        seen = await work.world.cluster.look_at_baseline(work.plan.target)
+        return await _clear(work, seen)
+    except ConflictError:
+        raise
+    except (TemporaryError, PermanentError) as error:
+        return _tried(work, seen, str(error))
+
+
+async def _clear(work: Work, seen: BaselineFact) -> Outcome:
+    # A newer mark: another release, or a newer state of the bot, has it now, and looks after it.
     if not seen.exists or work.newer_mark(_name(work), seen.fence):
         return Done(changes={"beside": None})
     removed = await work.intent(REMOVED)
     if removed and removed.result is not None:
         said = baseline_lines.removed() if removed.result != "0" and not seen.wanted else None
         return Done(said, {"beside": None})
-    try:
-        return await _take_away(work, seen)
-    except ConflictError:
-        raise
-    except (TemporaryError, PermanentError) as error:
-        if work.now - work.since < work.world.limits.attention:
-            return Wait(work.now + AGAIN, str(error), trouble=True)
-        said = baseline_lines.left(work.plan.target, seen, str(error)) if seen.wanted else None
-        return Done(said, {"beside": None})
+    return await _take_away(work, seen)
+
+
+def _tried(work: Work, seen: BaselineFact | None, why: str) -> Outcome:
+    """Try again for a while, then say what may be left. `seen`: None where no look succeeded."""
+    if work.now - work.since < work.world.limits.attention:
+        return Wait(work.now + AGAIN, why, trouble=True)
+    if seen is not None and not seen.wanted:
+        return Done(changes={"beside": None})
+    return Done(baseline_lines.left(work.plan.target, seen, why), {"beside": None})
 
 
 async def _was_begun(work: Work) -> bool:
