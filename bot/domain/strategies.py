@@ -1,5 +1,6 @@
 """Strategies as ordered steps, and the steps that undo them. Read this to know what happens."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from bot.domain.catalog import IN_PLACE, Slot, other_slot
@@ -70,7 +71,7 @@ def _refuse_unfit(kind: StrategyKind, rules: Rules) -> None:
 def _blue_green(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
     """All of the new slot first, then the traffic: at once, or weight by weight."""
     *below, last = rules.strategy.weights
-    steps = _onto_the_slot(rules, idle, 100)
+    steps = _onto_the_slot(rules, idle, 100, _baseline(rules, idle, 0) if below else ())
     steps += _baseline(rules, idle, 100) if below else []
     for weight in below:
         steps += _moved(rules, idle, weight, 100)
@@ -87,7 +88,8 @@ def _canary(rules: Rules, idle: Slot) -> tuple[PlanStep, ...]:
             "weights: [10, 50, 100].",
             Reason.NOT_UNDERSTOOD,
         )
-    steps = [*_onto_the_slot(rules, idle, first), *_baseline(rules, idle, first)]
+    steps = _onto_the_slot(rules, idle, first, _baseline(rules, idle, 0))
+    steps += _baseline(rules, idle, first)
     steps += _moved(rules, idle, first, first)
     for weight in later:
         grown = [PlanStep(kind=kind, slot=idle, share=weight) for kind in SIZING]
@@ -133,9 +135,15 @@ SIZING: tuple[StepKind, ...] = ("scale", "verify")
 """How a canary grows: more pods, and the wait until they are well."""
 
 
-def _onto_the_slot(rules: Rules, idle: Slot, share: int) -> list[PlanStep]:
-    """Bring the version onto the slot, with so much of the live slot's size, and try it."""
+def _onto_the_slot(
+    rules: Rules, idle: Slot, share: int, cleared: Sequence[PlanStep] = ()
+) -> list[PlanStep]:
+    """Bring the version onto the slot, with so much of the live slot's size, and try it.
+
+    `cleared`: takes away what a baseline left behind this slot, or its pods would be tried too.
+    """
     steps = [
+        *cleared,
         PlanStep(kind="deploy", slot=idle, workflow=rules.deploy_workflow, share=share),
         PlanStep(kind="verify", slot=idle, share=share),
     ]

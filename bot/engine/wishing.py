@@ -20,7 +20,7 @@ from bot.engine.world import World
 from bot.store import audit, leases, wishes
 from bot.store.leases import Lease
 from bot.store.wishes import Wish
-from bot.views import lines
+from bot.views import baseline_lines, lines
 
 
 async def take(
@@ -155,7 +155,8 @@ async def _repaired(world: World, lease: Lease, release: Release, wish: Wish) ->
     goal, sentence = _what_is_true(release, plan, cluster)
     now, catalog = world.clock.now(), world.catalog()
     base = release.model_copy(update={"acted_by": wish.by, "acted_at": wish.at, "ends_as": goal})
-    said = [lines.repaired(wish.by, sentence)]
+    stays = baseline_lines.stays(plan, cluster.baseline)
+    said = [lines.repaired(wish.by, sentence), *([stays] if stays else [])]
     async with world.store.write() as session:
         await leases.hold(session, lease, world.clock.real() + leases.LEASE)
         await wishes.take_all(session, release.id, now)

@@ -58,6 +58,15 @@ def left(target: Target, seen: BaselineFact | None, why: str) -> str:
     return f"! The baseline {has} of the old version: {safe(why.rstrip('.'))}. {_by_hand(target)}"
 
 
+def stays(plan: Plan, seen: BaselineFact | None) -> str | None:
+    """Say that a person who repaired it has to look after it too. None: it has no pods."""
+    if not plan.has_baseline or seen is None or not (seen.wanted or seen.unfit):
+        return None
+    # Where its pods can't be read its size isn't known.
+    known = seen if seen.wanted else None
+    return left(plan.target, known, "this release takes them away no more")
+
+
 def _by_hand(target: Target) -> str:
     command = f"{kubectl(target)} scale deployment {target.baseline} --replicas=0"
     return f"By hand: `{safe(command)}`"

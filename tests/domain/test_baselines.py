@@ -48,16 +48,16 @@ def listed(plan: Plan) -> list[str]:
 
 def test_beside_all_of_the_new_slot_it_stands_from_the_first_weight_to_the_last() -> None:
     assert listed(plan()) == [
-        "dispatch", "deploy", "verify", "smoke", "baseline 100", "shift 10", "bake", "shift 50",
-        "bake", "baseline 0", "shift 100", "bake", "settle",
+        "dispatch", "baseline 0", "deploy", "verify", "smoke", "baseline 100", "shift 10", "bake",
+        "shift 50", "bake", "baseline 0", "shift 100", "bake", "settle",
     ]  # fmt: skip
 
 
 def test_beside_a_canary_it_grows_and_goes_before_the_last_growth() -> None:
     assert listed(plan("canary")) == [
-        "dispatch", "deploy", "verify", "smoke", "baseline 10", "shift 10", "bake", "scale 50",
-        "verify", "baseline 50", "shift 50", "bake", "baseline 0", "scale 100", "verify",
-        "shift 100", "bake", "settle",
+        "dispatch", "baseline 0", "deploy", "verify", "smoke", "baseline 10", "shift 10", "bake",
+        "scale 50", "verify", "baseline 50", "shift 50", "bake", "baseline 0", "scale 100",
+        "verify", "shift 100", "bake", "settle",
     ]  # fmt: skip
 
 
@@ -83,6 +83,15 @@ def test_a_plan_without_one_is_written_as_it_always_was() -> None:
     assert "baseline" not in made.text()
     assert (made.control, plan().control) == ("blue", "baseline")
     assert (control_words("blue"), control_words("baseline")) == ("blue's", "the baseline's")
+
+
+def test_what_was_left_of_it_is_gone_before_the_new_slot_is_tried() -> None:
+    """Its label may be the idle slot's now: behind its Service old pods would answer the test."""
+    for kind in ("blue-green", "canary"):
+        steps = listed(plan(kind))
+        assert steps.index("baseline 0") < steps.index("deploy") < steps.index("smoke")
+    alone = steps_for("blue-green", based("blue-green", (100,)), "blue")
+    assert not any(step.kind == "baseline" for step in alone)
 
 
 @given(st.lists(st.integers(1, 99), min_size=1, unique=True), st.sampled_from(["g", "c"]))

@@ -1,4 +1,4 @@
-"""Step `baseline`: fresh copies of the live version serve beside it; with share 0 they go again.
+"""Step `baseline`: fresh copies of the live version serve beside it; with share 0 there are none.
 
 As many as the new slot has pods, made new at this release, so that what is compared is of one age.
 They bear the live slot's label, and so take their part of its traffic: no route is changed. On the
@@ -173,7 +173,7 @@ def _soon(work: Work) -> datetime:
 
 
 async def _remove(work: Work) -> Outcome:
-    """On the way forward: nothing is compared any more, at 100 % there is no other side."""
+    """On the way forward: before the slot is tried, and when nothing is compared any more."""
     seen = await work.world.cluster.look_at_baseline(work.plan.target)
     if not seen.exists:
         return Failed(Reason.OBJECT_MISSING, baseline_lines.gone(_name(work)))
@@ -182,7 +182,11 @@ async def _remove(work: Work) -> Outcome:
         return newer
     if seen.wanted:
         return await _take_away(work, seen)
-    return Done(baseline_lines.removed(), {"beside": None})
+    if work.progress.beside is not None:
+        return Done(baseline_lines.removed(), {"beside": None})
+    if seen.total:
+        return work.overdue() or Wait(_soon(work), baseline_lines.clearing(seen))
+    return Done(baseline_lines.removed() if await work.intent(REMOVED) else None)
 
 
 async def _remove_afterwards(work: Work) -> Outcome:
