@@ -37,10 +37,15 @@ def _refused(name: str, baseline: str, service: Service) -> str | None:
         return "needs metrics.indicators: without them nothing is compared"
     if "{slot}" in names.container:
         return "needs one name for the container of all copies: no {slot} in kubernetes.container"
-    # Pods are told apart by the beginning of their names.
-    if any(slot == baseline or slot.startswith(f"{baseline}-") for slot in slots):
-        return f"is {baseline}, and can't be told from {slots[0]}: say {{service}}-baseline"
+    taken = next((slot for slot in slots if _one_begins(slot, baseline)), None)
+    if taken is not None:
+        return f"is {baseline}, and can't be told from {taken}: say {{service}}-baseline"
     return None
+
+
+def _one_begins(one: str, other: str) -> bool:
+    """Whether pods of one pass for the other's: they are told apart by how their names begin."""
+    return f"{one}-".startswith(f"{other}-") or f"{other}-".startswith(f"{one}-")
 
 
 def _not_told_apart(service: Service) -> Iterator[Found]:

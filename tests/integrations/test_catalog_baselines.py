@@ -85,6 +85,14 @@ REFUSED = {
         GOOD.replace("{service}-baseline", "{service}"),
         "is orders, and can't be told from orders-blue: say {service}-baseline",
     ),
+    "a slot's name at its beginning": (
+        GOOD.replace("{service}-baseline", "{service}-green-baseline"),
+        "is orders-green-baseline, and can't be told from orders-green: say {service}-baseline",
+    ),
+    "the other slot's own name": (
+        GOOD.replace("{service}-baseline", "{service}-green"),
+        "is orders-green, and can't be told from orders-green: say {service}-baseline",
+    ),
 }
 
 
@@ -95,6 +103,11 @@ def test_where_nothing_could_be_compared_it_is_refused(case: str) -> None:
     assert len(told) == 1, problems(text)
     assert told[0].startswith("c.yaml:14:")
     assert told[0].endswith(f"services.orders.kubernetes.baseline: kubernetes.baseline {why}")
+
+
+def test_what_only_looks_like_a_slots_name_is_none() -> None:
+    """Pods are told apart by whole parts of their names: no dash, no beginning."""
+    assert problems(GOOD.replace("{service}-baseline", "{service}-bluebase")) == []
 
 
 def test_a_hole_for_the_slot_is_refused() -> None:
