@@ -79,17 +79,23 @@ class Prune:
 
     async def _export(self, session: Session, found: Removal, folder: Path) -> None:
         keys = [written_key(key) for key in self.keys.values()]
+        above = new_names(folder)
         export = Export(session, Selection(through=found.last), "jsonl", self.now, keys)
         try:
             await export.to_folder(folder)
         except ExportFault as fault:
             raise RefusedError(f"{fault}") from fault
-        _on_disk(folder)
+        _on_disk(folder, above)
 
 
-def _on_disk(folder: Path) -> None:
+def new_names(folder: Path) -> list[Path]:
+    """List the folders in which a name is new once this one is made, as are those above it."""
+    return [one.parent for one in (folder, *folder.parents) if not one.exists()]
+
+
+def _on_disk(folder: Path, above: Sequence[Path]) -> None:
     """Return when the disk has all of it: what it holds is about to be nowhere else."""
-    for path in (*folder.iterdir(), folder):
+    for path in (*folder.iterdir(), folder, *above):
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from bot.__main__ import cli
 from bot.domain.anchors import read_anchor
+from bot.record_prune import new_names
 from bot.store.migrate import migrate
 from bot.store.session import Store
 from tests.store import records
@@ -127,6 +128,17 @@ def pruned() -> str:
     done = say("prune", *ALL)
     assert done.exit_code == 0, done.output
     return done.output
+
+
+def test_a_new_folder_is_waited_for_with_its_name_and_the_names_above_it() -> None:
+    """A folder that the disk has, under a name that it hasn't, is lost with the power."""
+    assert new_names(Path("deep/er/gone")) == [Path("deep/er"), Path("deep"), Path()]
+    Path("deep").mkdir()
+    assert new_names(Path("deep/er/gone")) == [Path("deep/er"), Path("deep")]
+    assert new_names(Path("deep")) == []
+    done = say("prune", *OLD, "--export", "deep/er/gone", "--by", "U0CY", "--yes")
+    assert done.exit_code == 0, done.output
+    assert verified(by="deep/er/gone")[0] == 0
 
 
 def test_afterwards_the_record_says_what_was_removed() -> None:

@@ -4,7 +4,7 @@ With the table `migrations/env.py` puts up another guard on deletes, which lets 
 covers.
 
 Revision ID: 0011
-Revises: 0009
+Revises: 0010
 """
 
 import sqlalchemy as sa
