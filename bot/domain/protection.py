@@ -71,6 +71,14 @@ class Meant(Value):
         )
 
 
+class Part(Value):
+    """What a release works with a run for: a step of its way `forward`, or of the way to `undo`."""
+
+    run: int
+    track: str
+    step: int
+
+
 class Verdict(Value):
     """What a look amounts to. `names` are the values that the sentence is about."""
 
@@ -229,26 +237,62 @@ def channel_of(catalog: Catalog, service: str) -> str | None:
     return own or next(iter(catalog.slack.channels), None)
 
 
-def judge_own(release: Release, environment: str | None, track: str) -> Verdict:
-    """Judge a run that the release itself works with. `track`: on which way it does."""
+def differs(release: Release, meant: Meant | None) -> Verdict | None:
+    """Say no to a run that would bring another commit than the plan's, or to the slot that serves.
+
+    None: nothing is known against it.
+    """
+    plan = release.plan
+    if meant is None or plan is None:
+        return None
+    if meant.commit and plan.commit not in (None, meant.commit):
+        names = (release.version, meant.commit[:7], (plan.commit or "")[:7])
+        return no(Reason.COMMIT_DIFFERS, *names)
+    if not plan.in_place and meant.slot != plan.goes_to:
+        # It might bring the version onto the slot that serves, past all that a release looks at.
+        return no(Reason.SLOT_DIFFERS, meant.slot or "no slot", plan.goes_to)
+    return None
+
+
+def taken_over(release: Release, run: int, meant: Meant | None) -> Verdict | None:
+    """Say no to a run that is not what the release made of it would do; None: nothing against it.
+
+    Whatever the bot started itself does what the plan says.
+    """
+    if release.run != run:
+        return None
+    if meant is None:
+        return no(Reason.DEPLOYMENT_UNCLEAR, release.environment, release.service)
+    return differs(release, meant)
+
+
+def judge_own(
+    release: Release, environment: str | None, part: Part, meant: Meant | None
+) -> Verdict:
+    """Judge a run that the release itself works with, at that part of its way.
+
+    `meant`: what the run would bring, where the release was made of it.
+    """
     if environment != release.environment:
         return no(Reason.DEPLOYMENT_UNCLEAR, release.environment, release.service)
+    refused = taken_over(release, part.run, meant)
+    if refused is not None:
+        return refused
+    if (part.track, part.step) != (release.progress.track, release.progress.step):
+        # Started anew, or late: the release is past it, and looks no more at what it does.
+        return no(Reason.RUN_ENDED, release.id)
     if release.state is State.PAUSED or release.state is State.QUEUED:
         return Verdict(kind="wait", reason=release.reason)
-    under_way = release.state in (State.RUNNING, State.ROLLING_BACK)
-    if not under_way or track != release.progress.track:
+    if release.state not in (State.RUNNING, State.ROLLING_BACK):
         return no(release.reason or Reason.CANCELLED_BY_PERSON, release.id, release.state.value)
     return Verdict(kind="approve")
 
 
 def judge(release: Release, meant: Meant | None) -> Verdict:
     """Judge by the release that was made of it. It is never a yes: that is `judge_own`'s to say."""
-    plan, commit = release.plan, meant.commit if meant else None
-    if commit and plan is not None and plan.commit not in (None, commit):
-        return no(Reason.COMMIT_DIFFERS, release.version, commit[:7], (plan.commit or "")[:7])
-    if meant and plan is not None and not plan.in_place and meant.slot != plan.goes_to:
-        # It might bring the version onto the slot that serves, past all that a release looks at.
-        return no(Reason.SLOT_DIFFERS, meant.slot or "no slot", plan.goes_to)
+    refused = differs(release, meant)
+    if refused is not None:
+        return refused
     if release.state is State.BLOCKED:
         failed = tuple(g for g in release.gates if g.status == "failed" and not g.could_not_tell)
         if failed:

@@ -79,12 +79,13 @@ async def _judged(world: World, held: Held) -> tuple[Case, Verdict | None]:
     case, ask = held.case, held.case.ask
     async with world.store.read() as session:
         works = await protections.works_with(session, ask.repository, ask.run)
-    own = next(((release, track) for release, track in works if not release.ended), None)
+        own = next(((release, part) for release, part in works if not release.ended), None)
+        meant = await protections.meant_by(session, own[0].id, ask.run) if own else None
     if own is not None:
-        release, track = own
+        release, part = own
         place = place_of(world.catalog(), ask.environment)
         case = case.model_copy(update={"release": case.release or release.id})
-        return case, judge_own(release, place, track)
+        return case, judge_own(release, place, part, meant)
     made = await _release(world, case)
     if made is not None:
         return case, judge(made, case.meant)
@@ -174,7 +175,9 @@ async def _settle(world: World, held: Held, case: Case, verdict: Verdict) -> Cas
     now = world.clock.now()
     after = case.model_copy(update={"verdict": verdict})
     async with world.store.write() as session:
-        refuses = verdict.kind == "reject" and case.meant is not None
+        # What is no longer its release's run ends no release.
+        over = verdict.reason is Reason.RUN_ENDED
+        refuses = verdict.kind == "reject" and case.meant is not None and not over
         if refuses and not await _refused(world, session, case, verdict):
             await protections.save(session, held, case, now)
             return None

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, case, or_, update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.domain.protection import Ask, Case
+from bot.domain.protection import Ask, Case, Meant, Part
 from bot.domain.releases import Release
 from bot.errors import StaleLeaseError
 from bot.store.leases import insert_for
@@ -161,12 +161,21 @@ async def of_release(session: AsyncSession, release_id: str) -> Case | None:
     return Case.model_validate_json(body) if body is not None else None
 
 
+async def meant_by(session: AsyncSession, release_id: str, run_id: int) -> Meant | None:
+    """Say what a run would bring of which a release was made; None where it is no such run."""
+    found = await session.exec(
+        select(ProtectionRow.body).where(ProtectionRow.release_id == release_id)
+    )
+    known = (Case.model_validate_json(body) for body in found.all())
+    return next((case.meant for case in known if case.meant and case.ask.run == run_id), None)
+
+
 async def works_with(
     session: AsyncSession, repository: str, run_id: int
-) -> list[tuple[Release, str]]:
+) -> list[tuple[Release, Part]]:
     """List the releases of a repository that work, or worked, with a run; newest first.
 
-    Each with the way on which it does: `forward` or `undo`.
+    Each with the part of its way for which it does.
     """
     found = await session.exec(
         select(ReleaseRow.body, IntentRow.effect)
@@ -177,8 +186,15 @@ async def works_with(
         )
         .order_by(col(ReleaseRow.created_at).desc())
     )
-    rows = [(Release.model_validate_json(body), effect.split(":")[0]) for body, effect in found]
+    rows = [
+        (Release.model_validate_json(body), _part(effect, run_id)) for body, effect in found.all()
+    ]
     return [row for row in rows if row[0].rules.repository.lower() == repository.lower()]
+
+
+def _part(effect: str, run_id: int) -> Part:
+    track, step, _ = effect.split(":")
+    return Part(run=run_id, track=track, step=int(step))
 
 
 async def looks_for_run(session: AsyncSession, release_id: str) -> bool:

@@ -49,6 +49,10 @@ def _rejected(case: Case, verdict: Verdict, release: Release | None) -> str:
     if verdict.gates:
         what = _headline(release) if release else "This"
         return f"{what}, is refused: {_gates(verdict.gates)}"
+    if release is not None and verdict.reason is Reason.RUN_ENDED:
+        words = f"{release.service} {release.version} {release.environment}"
+        over = f"Run {case.ask.run} of {release.id} is over; started anew it is not the release's."
+        return f"{over} In Slack: /release {words}"
     if release is not None and verdict.reason not in _OF_THE_RUN:
         return f"{_headline(release)}, {state_words(release)}. Nothing was deployed by this run."
     return f"{_no(verdict, case)}{_instead(case.meant, verdict)}"
@@ -78,12 +82,8 @@ def _no(verdict: Verdict, case: Case) -> str:
             return f"It can't be told which service and version this brings to {names[0]}.{of}"
         case Reason.NOT_BY_WORKFLOW:
             return f"No workflow deploys {names[0]}: the bot sets its image."
-        case Reason.COMMIT_DIFFERS:
-            return f"{names[0]} is commit {names[2]} now, and this run is at {names[1]}."
-        case Reason.SLOT_DIFFERS:
-            return (
-                f"It has to go to {names[1]}, the idle slot, and the run's title names {names[0]}."
-            )
+        case Reason.COMMIT_DIFFERS | Reason.SLOT_DIFFERS:
+            return of_the_run(verdict)
         case Reason.REQUESTER_UNKNOWN:
             return (
                 f"The catalogue's people have no GitHub login \"{names[0]}\", so nobody's right "
@@ -94,6 +94,19 @@ def _no(verdict: Verdict, case: Case) -> str:
         case Reason.NOT_SET_UP:
             return f"The catalogue names no channel in which {names[0]} could be approved."
     return f"{case.ask.environment} is another environment than its release's."
+
+
+def of_the_run(verdict: Verdict) -> str:
+    """Say why a run is not what its release would do."""
+    names = verdict.names
+    match verdict.reason:
+        case Reason.COMMIT_DIFFERS:
+            return f"{names[0]} is commit {names[2]} now, and this run is at {names[1]}."
+        case Reason.SLOT_DIFFERS:
+            return (
+                f"It has to go to {names[1]}, the idle slot, and the run's title names {names[0]}."
+            )
+    return f"It can't be told what this run brings to {names[0]}."
 
 
 def _instead(meant: Meant | None, verdict: Verdict) -> str:

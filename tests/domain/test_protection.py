@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.catalog import Catalog
+from bot.domain.catalog import Catalog, Slot
 from bot.domain.gates.result import failed, unknown, waiting
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.protection import (
     Ask,
     Meant,
+    Part,
     Verdict,
     WaitingRun,
     channel_of,
@@ -24,7 +25,7 @@ from bot.domain.protection import (
     version_in_title,
 )
 from bot.domain.reasons import Reason
-from bot.domain.releases import Progress
+from bot.domain.releases import Progress, Release
 from bot.domain.runs import Run
 from integrations.catalog_file import parse_catalog
 from tests.domain.facts import SILENT, catalog
@@ -183,21 +184,61 @@ def test_by_the_release_alone_it_is_never_a_yes(state: State) -> None:
     assert said.kind == ("reject" if over else "wait")
 
 
+FIRST = Part(run=4711, track="forward", step=0)
+
+
+def under_way(state: State = State.RUNNING, **changes: Any) -> Release:
+    """A release at the first step of its way."""
+    return release(state, progress=Progress(), **changes)
+
+
 @pytest.mark.parametrize("state", list(State))
 def test_its_own_run_goes_on_only_while_it_is_under_way(state: State) -> None:
-    said = judge_own(release(state), "production", "forward")
+    said = judge_own(under_way(state), "production", FIRST, None)
     kinds = {State.RUNNING: "approve", State.ROLLING_BACK: "approve"}
     waits = (State.PAUSED, State.QUEUED)
     assert said.kind == ("wait" if state in waits else kinds.get(state, "reject"))
 
 
 def test_its_own_run_goes_on_only_on_the_way_that_it_is_on() -> None:
-    back = release(State.ROLLING_BACK).model_copy(update={"progress": Progress(track="undo")})
-    assert judge_own(back, "production", "undo").kind == "approve"
-    assert judge_own(back, "production", "forward").kind == "reject"
+    back = release(State.ROLLING_BACK, progress=Progress(track="undo"))
+    assert judge_own(back, "production", Part(run=1, track="undo", step=0), None).kind == "approve"
+    said = judge_own(back, "production", FIRST, None)
+    assert (said.kind, said.reason) == ("reject", Reason.RUN_ENDED)
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.sampled_from([State.RUNNING, State.PAUSED]))
+def test_its_own_run_goes_on_only_for_the_step_that_it_is_at(
+    at: int, of: int, state: State
+) -> None:
+    one = release(state, progress=Progress(step=at))
+    said = judge_own(one, "production", FIRST.model_copy(update={"step": of}), None)
+    assert (said.kind == "reject") == (at != of)
+
+
+@given(
+    st.sampled_from([None, "blue", "green"]),
+    st.sampled_from([None, COMMIT, "abc123def456"]),
+    st.sampled_from(list(State)),
+)
+def test_what_was_made_of_a_run_lets_no_other_run_through(
+    slot: Slot | None, commit: str | None, state: State
+) -> None:
+    meant = MEANT.model_copy(update={"slot": slot, "commit": commit})
+    said = judge_own(under_way(state, run=4711), "production", FIRST, meant)
+    if slot != "green" or commit == COMMIT:
+        assert said.reason in (Reason.SLOT_DIFFERS, Reason.COMMIT_DIFFERS)
+        assert said.kind == "reject"
+
+
+def test_a_run_of_which_it_is_forgotten_what_it_brings_is_a_no() -> None:
+    said = judge_own(under_way(run=4711), "production", FIRST, None)
+    assert (said.kind, said.reason) == ("reject", Reason.DEPLOYMENT_UNCLEAR)
+    other = judge_own(under_way(run=4700), "production", FIRST, None)
+    assert other.kind == "approve", "the bot started this one itself"
 
 
 def test_its_own_run_for_another_environment_is_a_no() -> None:
     for place in ("staging", None):
-        said = judge_own(release(State.RUNNING), place, "forward")
+        said = judge_own(under_way(), place, FIRST, None)
         assert (said.kind, said.reason) == ("reject", Reason.DEPLOYMENT_UNCLEAR)

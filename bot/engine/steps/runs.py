@@ -7,12 +7,14 @@ so after an unknown outcome it looks for the run for the grace time before it as
 from datetime import timedelta
 
 from bot.domain.outcomes import Failed, Wait
+from bot.domain.protection import taken_over
 from bot.domain.reasons import Reason
 from bot.domain.runs import Run
 from bot.engine.steps.work import Work
 from bot.errors import MissingError, PermanentError, TemporaryError
+from bot.store import protections
 from bot.store.intents import Intent
-from bot.views import lines
+from bot.views import gate_answers, lines
 
 _LOOK = timedelta(seconds=5)
 
@@ -72,9 +74,9 @@ def _waiting_run(work: Work) -> int | None:
 
 async def _take_over(work: Work, workflow: str, run_id: int) -> Run | Wait | Failed:
     """Make that run this step's own: from then on GitHub's gate is answered yes for it."""
-    overdue = work.overdue()
-    if overdue:
-        return overdue
+    failed = work.overdue() or await _unlike(work, run_id)
+    if failed:
+        return failed
     moves = work.plan.in_place
     await work.intend("run", about=f"let run {run_id} go on", moved=moves)
     try:
@@ -85,6 +87,16 @@ async def _take_over(work: Work, workflow: str, run_id: int) -> Run | Wait | Fai
     await work.record("run", str(run.id))
     work.said.append(lines.run_taken(run.workflow or workflow, run.id, run.url))
     return run
+
+
+async def _unlike(work: Work, run_id: int) -> Failed | None:
+    """Fail where the run that waits would do something else than this step."""
+    async with work.world.store.read() as session:
+        meant = await protections.meant_by(session, work.release.id, run_id)
+    refused = taken_over(work.release, run_id, meant)
+    if refused is None:
+        return None
+    return Failed(refused.reason or Reason.DEPLOYMENT_UNCLEAR, gate_answers.of_the_run(refused))
 
 
 async def _followed(work: Work, run_id: int) -> Run:

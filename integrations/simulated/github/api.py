@@ -203,6 +203,12 @@ class SimulatedGitHub(SimulatedServer):
         self.spawn(self._runs.carry_out(repo, run, repo.workflows[file]))
         return run
 
+    def run_again(self, run: Run, actor: str) -> None:
+        """Start a finished run anew: it keeps its number, title and inputs."""
+        repo = self.repository(run.repository)
+        run.status, run.conclusion, run.ended_at, run.actor = "queued", None, None, actor
+        self.spawn(self._runs.carry_out(repo, run, repo.workflows[run.workflow]))
+
     def end_suite(self, name: str, sha: str, conclusion: str = "success") -> None:
         """Tell that a check suite of a commit has ended."""
         self.post.send("check_suite", suite_ended(name, sha, conclusion, self.now()))
