@@ -8,6 +8,9 @@ from bot.domain.protection import WaitingRun
 class Gate(Protocol):
     """Jobs that wait for the bot's word."""
 
+    async def default_branch(self, repository: str) -> str:
+        """Name the repository's default branch, as it is now."""
+
     async def waiting_run(self, repository: str, run_id: int) -> WaitingRun:
         """Read a run and who started it. Raises MissingError where it is gone."""
 

@@ -52,6 +52,8 @@ class WaitingRun(Value):
     commit: str
     on_default: bool
     """Whether its workflow file is the default branch's."""
+    own_code: bool
+    """Whether it is of the repository's own code, and of no fork's or pull request's."""
 
 
 class Meant(Value):
@@ -145,7 +147,7 @@ def identify(catalog: Catalog, ask: Ask, seen: WaitingRun, tags: Iterable[str]) 
         return no(Reason.UNKNOWN_NAME, "repository", ask.repository, environment)
     found = _by_title(catalog, services, seen)
     titled = found is not None
-    if found is None and ask.commit == seen.commit:
+    if found is None and seen.own_code and ask.commit == seen.commit:
         found = _by_tag(catalog, services, tags)
     if found is None:
         return no(Reason.DEPLOYMENT_UNCLEAR, environment, *services)

@@ -59,7 +59,6 @@ class GitHubHost(Deployments, Gating, Histories, Watched):
     ) -> None:
         self._pool = Pool(url, credentials, seconds, workers, told)
         self._credentials = credentials
-        self._branches: dict[str, str] = {}
         self._kept = OrderedDict()
 
     @property
@@ -168,7 +167,7 @@ class GitHubHost(Deployments, Gating, Histories, Watched):
     ) -> Run | None:
         """Start a workflow on the default branch; an older server doesn't say which run it is."""
         body = {
-            "ref": await self._default_branch(repository),
+            "ref": await self.default_branch(repository),
             "inputs": dict(inputs),
             "return_run_details": True,
         }
@@ -182,12 +181,6 @@ class GitHubHost(Deployments, Gating, Histories, Watched):
             status="queued",
             branch=body["ref"],
         )
-
-    async def _default_branch(self, repository: str) -> str:
-        if repository not in self._branches:
-            found = await self._pool.get(f"/repos/{repository}")
-            self._branches[repository] = found["default_branch"]
-        return self._branches[repository]
 
     async def runs(self, repository: str, since: datetime) -> tuple[Run, ...]:
         """List the dispatched runs of a repository since then, newest first."""

@@ -64,9 +64,12 @@ def run(
     file: str = "deploy.yml",
     on_default: bool = True,
     commit: str = COMMIT,
+    own_code: bool = True,
 ) -> WaitingRun:
     found = Run(id=4711, url="https://x", status="queued", title=title, workflow=file)
-    return WaitingRun(run=found, actor="ana", commit=commit, on_default=on_default)
+    return WaitingRun(
+        run=found, actor="ana", commit=commit, on_default=on_default, own_code=own_code
+    )
 
 
 def found(seen: WaitingRun, *tags: str, of: Catalog | None = None, **changes: Any) -> object:
@@ -105,6 +108,8 @@ def test_a_tag_tells_where_it_leads_to_the_runs_own_commit() -> None:
     assert found(seen, "payments/v2.1.0", of=APART) == wanted
     assert found(seen, "payments/v2.0.5", "payments/v2.1.0", of=APART) == wanted
     assert found(seen, "payments/v2.1.0", "orders/v1.0.0", of=APART) is Reason.DEPLOYMENT_UNCLEAR
+    forks = run("push", on_default=False, own_code=False)
+    assert found(forks, "payments/v2.1.0", of=APART) is Reason.DEPLOYMENT_UNCLEAR
     assert found(seen, "payments/latest", of=APART) is Reason.DEPLOYMENT_UNCLEAR
     assert found(seen, "payments/v2.1.0", of=APART, commit=OTHER) is Reason.DEPLOYMENT_UNCLEAR
 

@@ -192,6 +192,37 @@ async def test_a_waiting_run_with_who_started_it(waiting: Kit) -> None:
         await waiting.host.waiting_run(REPO, 9)
 
 
+async def test_a_tag_that_is_called_like_the_default_branch_is_not_the_branch(
+    waiting: Kit,
+) -> None:
+    sim, run = waiting.sim, waiting.sim.runs[0]
+    aside = sim.history.commit(REPO, message="Forge the title", on=sim.repository(REPO).order[-1])
+    sim.add_tag(REPO, "main", aside)
+    run.branch, run.sha = "main", aside
+    found = await waiting.host.waiting_run(REPO, 4711)
+    assert (found.on_default, found.own_code) == (False, True)
+    run.sha = sim.repository(REPO).order[0]
+    sim.history.commit(REPO)
+    assert (await waiting.host.waiting_run(REPO, 4711)).on_default, "the branch went on meanwhile"
+    run.sha = "f" * 40
+    assert not (await waiting.host.waiting_run(REPO, 4711)).on_default
+
+
+async def test_the_default_branch_may_be_renamed_at_any_time(waiting: Kit) -> None:
+    assert (await waiting.host.waiting_run(REPO, 4711)).on_default
+    waiting.sim.repository(REPO).default_branch = "trunk"
+    assert not (await waiting.host.waiting_run(REPO, 4711)).on_default
+
+
+@pytest.mark.parametrize(
+    ("event", "own"), [("release", True), ("pull_request", False), ("pull_request_target", False)]
+)
+async def test_whose_code_a_run_is_of(waiting: Kit, event: str, *, own: bool) -> None:
+    waiting.sim.runs[0].event = event
+    found = await waiting.host.waiting_run(REPO, 4711)
+    assert (found.own_code, found.on_default) == (own, False)
+
+
 async def test_the_tags_of_a_commit(kit: Kit) -> None:
     sha = kit.sim.seed_release(REPO, "v2.1.0", annotated=True)
     kit.sim.add_tag(REPO, "latest", sha)

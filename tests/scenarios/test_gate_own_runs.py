@@ -53,3 +53,12 @@ async def is_started_anew(bot: Bot, run: Run) -> None:
     bot.world.github.run_again(run, "mallory")
     await at_the_gate(bot, run)
     await bot.works()
+
+
+async def test_a_title_on_a_tag_that_is_called_like_the_branch_is_not_believed(bot: Bot) -> None:
+    github = bot.world.github
+    tip = github.repository(REPO).order[-1]
+    github.add_tag(REPO, "main", github.history.commit(REPO, message="Forge it", on=tip))
+    await asks(bot, ref="refs/tags/main")
+    assert github.gates.said("rejected")[0].endswith("(deployment_unclear)")
+    assert await bot.all_releases() == []

@@ -198,16 +198,15 @@ class SimulatedGitHub(SimulatedServer):
         run = self._runs.start(repo, repo.workflows[file], inputs)
         run.actor = actor
         if ref is not None:
-            commit = repo.commit_of(ref)
-            run.branch, run.sha = ref, commit.sha if commit else None
+            # A tag is told from a branch by `refs/tags/`; the run has but its name.
+            commit = repo.commit_of(repo.tags.get(ref.removeprefix("refs/tags/"), ref))
+            run.branch, run.sha = ref.removeprefix("refs/tags/"), commit.sha if commit else None
         self.spawn(self._runs.carry_out(repo, run, repo.workflows[file]))
         return run
 
     def run_again(self, run: Run, actor: str) -> None:
-        """Start a finished run anew: it keeps its number, title and inputs."""
-        repo = self.repository(run.repository)
-        run.status, run.conclusion, run.ended_at, run.actor = "queued", None, None, actor
-        self.spawn(self._runs.carry_out(repo, run, repo.workflows[run.workflow]))
+        """Start a finished run anew, as *Re-run all jobs* does."""
+        self.spawn(self._runs.again(self.repository(run.repository), run, actor))
 
     def end_suite(self, name: str, sha: str, conclusion: str = "success") -> None:
         """Tell that a check suite of a commit has ended."""

@@ -46,6 +46,7 @@ class Branching:
         repo = "/repos/{owner}/{repo}"
         return [
             ("GET", repo + "/branches", self._branches),
+            ("GET", repo + "/git/ref/heads/{branch:.+}", self._head),
             ("GET", repo + "/pulls", self._pulls),
             ("GET", repo + "/pulls/{number}", self._one_pull),
             ("GET", repo + "/tags", self._tags),
@@ -102,6 +103,14 @@ class Branching:
         repo = self._find(request)
         names = sorted({repo.default_branch, *self._of(repo.name).branches})
         return self._then([_branch(repo, name) for name in page(request, names)])
+
+    async def _head(self, request: web.Request) -> Object:
+        repo, name = self._find(request), request.match_info["branch"]
+        if name not in (repo.default_branch, *self._of(repo.name).branches):
+            raise GitHubError(404, "Not Found")
+        own = name == repo.default_branch and repo.order
+        sha = repo.order[-1] if own else make_sha(repo.name, name)
+        return {"ref": f"refs/heads/{name}", "object": {"type": "commit", "sha": sha}}
 
     async def _pulls(self, request: web.Request) -> list[Object]:
         repo = self._find(request)

@@ -80,6 +80,11 @@ class Runner:
             self._shown.job_ends(repository, run, conclusion)
         self._end(run, conclusion)
 
+    async def again(self, repository: Repository, run: Run, actor: str) -> None:
+        """Let a finished run go its way once more: it keeps its number, title and inputs."""
+        run.status, run.conclusion, run.ended_at, run.actor = "queued", None, None, actor
+        await self.carry_out(repository, run, repository.workflows[run.workflow])
+
     async def _may_deploy(self, repository: Repository, run: Run) -> bool:
         """Make the job's Deployment; where its environment is guarded, wait for the word."""
         made = self._shown.job_begins(repository, run)
