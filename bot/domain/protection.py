@@ -4,7 +4,6 @@ GitHub's own gate (docs/protection.md). What is not certain is answered no: a ti
 of the service's own workflow on the default branch, a tag only where it leads to the very commit.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,16 +16,13 @@ from bot.domain.releases import Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import runs_in
 from bot.domain.runs import Run
+from bot.domain.titles import is_version, version_in_title, words_of
 from bot.domain.value import Value
-from bot.domain.versions import Version, VersionError
+from bot.domain.versions import Version
 
 PATIENCE = timedelta(days=30)
 """How long GitHub waits for an answer; then it fails the run by itself (GitHub docs, Deployments
 and environments)."""
-
-_VERSION = re.compile(r"v?\d+\.\d+\S*")
-
-_RELEASE_ID = re.compile(r"\brel-[0-9a-z]{4,8}\b")
 
 
 class Ask(Value):
@@ -128,12 +124,6 @@ def services_of(catalog: Catalog, repository: str, environment: str) -> tuple[st
     )
 
 
-def named_release(title: str) -> str | None:
-    """Read the release's id out of a run's title. Whoever starts a run may write one there."""
-    found = _RELEASE_ID.search(title)
-    return found.group() if found else None
-
-
 def identify(catalog: Catalog, ask: Ask, seen: WaitingRun, tags: Iterable[str]) -> Meant | Verdict:
     """Say which service and version it is; a no where that is not certain.
 
@@ -176,22 +166,11 @@ def _by_title(
     return (named[0], version) if len(named) == 1 and version else None
 
 
-def words_of(title: str) -> list[str]:
-    """Split a run's title into its words."""
-    return re.sub(r"[(),]", " ", title).split()
-
-
 def _slot_in(title: str) -> Slot | None:
     words = words_of(title)
     slots: tuple[Slot, Slot] = ("blue", "green")
     named = [slot for slot in slots if slot in words]
     return named[0] if len(named) == 1 else None
-
-
-def version_in_title(title: str) -> str | None:
-    """Read the one version that a run's title names; None where it names several, or none."""
-    found = {word for word in words_of(title) if _VERSION.fullmatch(word) and _is_version(word)}
-    return found.pop() if len(found) == 1 else None
 
 
 def _by_tag(
@@ -213,16 +192,8 @@ def _by_tag(
 def _version_in(pattern: str, tag: str) -> str | None:
     before, _, after = pattern.partition("{version}")
     inside = tag.removeprefix(before).removesuffix(after)
-    fits = tag == f"{before}{inside}{after}" and _is_version(inside)
+    fits = tag == f"{before}{inside}{after}" and is_version(inside)
     return inside if fits else None
-
-
-def _is_version(word: str) -> bool:
-    try:
-        Version(word)
-    except VersionError:
-        return False
-    return True
 
 
 def person_of(catalog: Catalog, login: str) -> str | None:

@@ -10,8 +10,9 @@ from typing import Literal
 from bot.domain.catalog import Catalog, Slot
 from bot.domain.facts import LedgerFact, SlotFact, TrafficFact
 from bot.domain.live import live_version
-from bot.domain.protection import place_of, services_of, words_of
+from bot.domain.protection import place_of, services_of
 from bot.domain.targets import Target
+from bot.domain.titles import words_of
 from bot.domain.value import Value, canonical, digest
 
 JUST_ENDED = timedelta(minutes=10)

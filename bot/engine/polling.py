@@ -14,6 +14,7 @@ from typing import Protocol
 from bot.domain.hosting import current
 from bot.domain.polling import poll_interval
 from bot.domain.runs import Run
+from bot.domain.titles import bears
 from bot.errors import TemporaryError
 from bot.ports import Clock, SourceHost
 from bot.store import webhooks
@@ -127,14 +128,23 @@ class Polling:
         since: datetime,
         within: timedelta,
     ) -> Run | None:
-        """Find the oldest run since then, by its workflow's file and a word in its title."""
-        workflow, word = marks
+        """Find the oldest run since then that the bot may have started itself.
+
+        `marks`: its workflow's file, and the `release_id` that its title bears. Whoever may start a
+        run may write any title, and on a branch of their own any workflow: the bot's own are all
+        on the default branch.
+        """
+        workflow, name = marks
         board = await self._board(world, repository, since, within)
-        mine = [
+        alike = [
             run
             for run in board.runs.values()
-            if run.workflow == workflow and word in run.title and _young(run, since)
+            if run.workflow == workflow and bears(run.title, name) and _young(run, since)
         ]
+        if not alike:
+            return None
+        home = await world.source.default_branch(repository)
+        mine = [run for run in alike if run.branch in (None, home)]
         return min(mine, key=lambda run: run.id, default=None)
 
     async def pace(self, world: Surroundings, repository: str, since: datetime) -> Pace:

@@ -17,7 +17,6 @@ from bot.domain.protection import (
     WaitingRun,
     channel_of,
     identify,
-    named_release,
     no,
     person_of,
 )
@@ -25,6 +24,7 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.requests import Asker
 from bot.domain.rules import rules_of
+from bot.domain.titles import named_release
 from bot.engine import record
 from bot.engine.people import roles_of
 from bot.engine.world import World
@@ -59,8 +59,11 @@ async def taken_up(world: World, held: Held, soon: timedelta) -> tuple[Case, Ver
 
 
 async def _may_be_own(world: World, seen: WaitingRun) -> bool:
-    """Whether a release has started such a run, and does not know yet that it is this one."""
-    name = named_release(seen.run.title)
+    """Whether a release has started such a run, and does not know yet that it is this one.
+
+    It starts them on the default branch only.
+    """
+    name = named_release(seen.run.title) if seen.on_default else None
     if name is None:
         return False
     async with world.store.read() as session:

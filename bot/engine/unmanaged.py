@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.audit import AuditTag, stamp
-from bot.domain.protection import Case, WaitingRun, channel_of, version_in_title
+from bot.domain.protection import Case, WaitingRun, channel_of
 from bot.domain.reasons import Reason
 from bot.domain.rules import runs_in
 from bot.domain.targets import Target, target_of
+from bot.domain.titles import version_in_title
 from bot.domain.unmanaged import (
     JUST_ENDED,
     TOGETHER,

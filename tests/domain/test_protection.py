@@ -19,10 +19,8 @@ from bot.domain.protection import (
     identify,
     judge,
     judge_own,
-    named_release,
     person_of,
     place_of,
-    version_in_title,
 )
 from bot.domain.reasons import Reason
 from bot.domain.releases import Progress, Release
@@ -82,7 +80,9 @@ def test_the_title_of_the_services_own_workflow_tells() -> None:
     assert found(run("orders 2.1.0, please")) == MEANT.model_copy(
         update={"service": "orders", "version": "2.1.0", "slot": None}
     )
-    assert found(run("payments v2.1.0 blue green")) == MEANT.model_copy(update={"slot": None})
+    unsaid = MEANT.model_copy(update={"slot": None})
+    assert found(run("deploy payments v2.1.0 (green)")) == unsaid
+    assert found(run("payments v2.1.0 blue green")) == unsaid
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,8 @@ def test_the_title_of_the_services_own_workflow_tells() -> None:
         run("deploy payments v2.1.0 v2.0.5"),
         run("deploy payments-extra v2.1.0"),
         run(""),
+        run("deploy payments latest green (1.2.3)"),
+        run("deploy latest 1.2.3 green (payments)"),
     ],
 )
 def test_a_title_that_does_not_tell_is_no_yes(seen: WaitingRun) -> None:
@@ -143,8 +145,6 @@ def test_the_channel_is_the_owners_else_the_first() -> None:
 
 @given(st.text())
 def test_whatever_the_title_is_it_is_read_or_passed_over(title: str) -> None:
-    version_in_title(title)
-    named_release(title)
     said = identify(catalog(), ask(), run(title), ())
     assert isinstance(said, Meant | Verdict)
     assert not (isinstance(said, Verdict) and said.kind == "approve")

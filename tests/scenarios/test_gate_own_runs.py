@@ -8,7 +8,7 @@ import pytest
 from integrations.simulated.github.world import Run
 from tests.scenarios.gated import SOON, asks, at_the_gate, guarded
 from tests.scenarios.test_github_view import approved
-from tests.tester import REPO, Bot, World
+from tests.tester import BEN, REPO, Bot, World
 
 STAGING = "staging"
 """Where nobody has to approve."""
@@ -46,6 +46,26 @@ async def test_a_run_of_a_release_that_is_started_anew_is_none_of_its_own(bot: B
     assert said.startswith(f"Run {run.id} of {release} is over")
     assert said.endswith("(run_ended)")
     assert len(bot.world.github.gates.said("approved")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "branch"),
+    [("(by-hand) {id}, please (mine)", None), ("({id})", "mine"), ("({id}-back)", None)],
+)
+async def test_a_run_that_only_names_the_release_is_not_adopted(
+    bot: Bot, words: str, branch: str | None
+) -> None:
+    github = bot.world.github
+    github.repository(REPO).workflows["deploy.yml"].run_details = False
+    await bot.says("/release payments v2.1.0 prod")
+    release = (await bot.until("awaiting_approval")).id
+    inputs = {"release_id": "by-hand", "service": "payments", "environment": "production"}
+    foreign = github.start_run(REPO, "deploy.yml", inputs, "mallory", branch)
+    foreign.title = f"deploy {words.format(id=release)}"
+    await bot.clicks("Approve", by=BEN)
+    begun = await bot.until(lambda r: r.progress.run_url is not None, release)
+    assert f"/{foreign.id}" not in (begun.progress.run_url or "")
+    await bot.until("succeeded", release)
 
 
 async def is_started_anew(bot: Bot, run: Run) -> None:
