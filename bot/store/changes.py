@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import update
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.unmanaged import Change
@@ -60,10 +60,14 @@ async def close(session: AsyncSession, keys: list[str], now: datetime) -> None:
 
 
 async def is_ours(session: AsyncSession, repository: str, deployment: int) -> bool:
-    """Whether a Deployment is one that the bot made, or shows a release on."""
+    """Whether a Deployment is one that the bot made, or shows a release on.
+
+    GitHub spells a repository's name in its own case, and the catalogue in another perhaps.
+    """
     found = await session.exec(
         select(HOST_VIEWS.c.release_id).where(
-            HOST_VIEWS.c.deployment_id == deployment, HOST_VIEWS.c.repository == repository
+            HOST_VIEWS.c.deployment_id == deployment,
+            func.lower(HOST_VIEWS.c.repository) == func.lower(repository),
         )
     )
     return found.first() is not None

@@ -278,6 +278,15 @@ DEPLOYS = {
 }
 
 
+async def test_a_run_by_hand_is_no_releases_and_ends_for_no_other(runner: Runner) -> None:
+    runner.program("gh")
+    runner.program("kubectl")
+    assert (await runner.run("workflows/once.yml", RELEASE=""))[0] == 0
+    assert runner.called() == []
+    by_hand = DEPLOYS | {"RELEASE": "", "VERSION": "v2.1.0-rc.1"}
+    assert (await runner.run("workflows/deploy.yml", **by_hand))[0] == 0
+
+
 @pytest.mark.parametrize("label", ["", "2.0.5"])
 async def test_the_idle_slot_gets_image_label_and_cause(runner: Runner, label: str) -> None:
     runner.program("kubectl", label)
@@ -293,7 +302,18 @@ async def test_the_idle_slot_gets_image_label_and_cause(runner: Runner, label: s
     assert "kubernetes.io/change-cause=rel-7k3f: 2.1.0 from abc123d" in calls
 
 
-@pytest.mark.parametrize("wrong", [{"SLOT": "purple"}, {"SERVICE": "a;b"}, {"VERSION": "2 1"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"SLOT": "purple"},
+        {"SERVICE": "a;b"},
+        {"VERSION": "2 1"},
+        {"VERSION": "latest"},
+        {"VERSION": "2.1.0 green (x"},
+        {"RELEASE": "1.2.3"},
+        {"RELEASE": "rel-7k3f) 1.2.3 (x"},
+    ],
+)
 async def test_what_is_no_slot_service_or_version_touches_nothing(
     runner: Runner, wrong: dict[str, str]
 ) -> None:

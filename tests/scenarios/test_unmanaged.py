@@ -8,6 +8,7 @@ from inline_snapshot import snapshot
 
 from bot.domain.audit import AuditTag
 from bot.engine.unmanaged import look, look_if_due
+from bot.store import changes
 from integrations.simulated.server import Fault
 from tests.scenarios.conftest import Given
 from tests.scenarios.gated import (
@@ -51,6 +52,16 @@ async def test_all_as_it_should_be_is_no_news(bot: Bot) -> None:
     await released(bot)
     assert await looked(bot) == []
     assert await entries(bot, AuditTag.CHANGE_SEEN) == []
+
+
+async def test_the_bots_own_deployment_is_its_own_however_github_spells_the_name(bot: Bot) -> None:
+    await released(bot)
+    (number,) = bot.world.github.repository(REPO).deployments
+    async with bot.app.store.read() as session:
+        for name in (REPO, REPO.title(), REPO.upper()):
+            assert await changes.is_ours(session, name, number)
+        assert not await changes.is_ours(session, REPO, number + 1)
+        assert not await changes.is_ours(session, f"{REPO}-extra", number)
 
 
 async def test_kubectl_by_hand_is_told_of_once(bot: Bot) -> None:
