@@ -25,6 +25,10 @@ PATIENCE = timedelta(days=30)
 and environments)."""
 
 
+Answer = Literal["approved", "rejected"]
+"""GitHub's own words for an answer."""
+
+
 class Ask(Value):
     """A job that waits, as the signed webhook told of it. `environment` is GitHub's own name."""
 
@@ -98,7 +102,22 @@ class Case(Value):
     """The decision, once there is one: from then on only the answer is missing."""
     told: str = ""
     """The comment that GitHub shows while it waits."""
-    outcome: Literal["approved", "rejected", "gone", "timed_out", "bypassed"] | None = None
+    sent: Answer | None = None
+    """An answer that GitHub has, or may have: it was sent, and not refused."""
+    outcome: Literal["approved", "rejected", "gone", "timed_out", "bypassed", "unknown"] | None = (
+        None
+    )
+    """`unknown`: an answer was sent, and it is not known whether GitHub took it."""
+
+
+def ended(case: Case, *, passed: bool) -> Case:
+    """Say what came of it where the run ended and GitHub has confirmed no answer.
+
+    `passed`: it went well. A no lets nothing through, whether GitHub has it or not.
+    """
+    if case.sent == "approved" or (case.sent is not None and not passed):
+        return case.model_copy(update={"outcome": "unknown"})
+    return case.model_copy(update={"outcome": "bypassed" if passed else "gone"})
 
 
 def no(reason: Reason, *names: str) -> Verdict:

@@ -7,13 +7,21 @@ no is stored before it is said; a yes is judged anew right before it is said.
 
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Literal
 
 import structlog
 
 from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import WAITING, Event, State, advance
-from bot.domain.protection import PATIENCE, Case, Verdict, judge, judge_own, place_of
+from bot.domain.protection import (
+    PATIENCE,
+    Answer,
+    Case,
+    Verdict,
+    ended,
+    judge,
+    judge_own,
+    place_of,
+)
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.standing import recorded
@@ -41,6 +49,9 @@ SLOWLY = timedelta(minutes=2)
 NO_RIGHT_PAUSE = 600.0
 """Seconds after which an answer is tried again that the bot has no right to give."""
 
+REFUSED_PAUSE = 60.0
+"""Seconds after which an answer is tried again that GitHub took not, though the run goes on."""
+
 
 async def look(world: World, held: Held, claimed_at: float) -> None:
     """Look once. Raises TemporaryError where something gave no answer: it is looked at again."""
@@ -50,6 +61,9 @@ async def look(world: World, held: Held, claimed_at: float) -> None:
         log.error("protection_timed_out", repository=case.ask.repository, run=case.ask.run)
         return
     verdict = case.verdict
+    # An answer was tried before: how the run stands tells more than another try.
+    if verdict is not None and await _run_has_ended(world, held, case):
+        return
     if verdict is None or verdict.kind == "approve":
         case, verdict = await _judged(world, held)
     if verdict is None:
@@ -123,8 +137,11 @@ async def _say(world: World, case: Case, said: str) -> None:
         log.info("protection_not_commented", run=ask.run, error=str(error))
 
 
-async def _run_has_ended(world: World, held: Held, case: Case) -> bool:
-    """Close the case where the run has ended, by itself or past the bot; its release ends too."""
+async def _run_has_ended(world: World, held: Held, case: Case, refused: str | None = None) -> bool:
+    """Close the case where the run has ended, by itself or past the bot; its release ends too.
+
+    `refused`: GitHub's words where it took no answer.
+    """
     ask = case.ask
     try:
         seen = await world.source.waiting_run(ask.repository, ask.run)
@@ -132,16 +149,15 @@ async def _run_has_ended(world: World, held: Held, case: Case) -> bool:
         seen = None
     if seen is not None and seen.run.status != "completed":
         return False
-    passed = seen is not None and seen.run.conclusion == "success"
     now = world.clock.now()
-    after = case.model_copy(update={"outcome": "bypassed" if passed else "gone"})
+    after = ended(case, passed=seen is not None and seen.run.conclusion == "success")
     async with world.store.write() as session:
         if case.release is not None:
             await _let_go(world, session, case, Reason.RUN_ENDED, Event.CANCELLED)
-        if passed and seen is not None:
-            await unmanaged.note_deployed(world, session, unmanaged.past_the_gate(case, seen), now)
-        await _note_answered(session, after, now)
+        await _note_answered(session, after, now, refused=refused)
         await protections.close(session, held, after, now)
+        if after.outcome == "bypassed" and seen is not None:
+            await unmanaged.note_deployed(world, session, unmanaged.past_the_gate(case, seen), now)
     return True
 
 
@@ -220,29 +236,67 @@ async def _answer(
 ) -> None:
     """Say it to GitHub, and note that it was said; the same answer twice is one there."""
     ask = case.ask
-    state: Literal["approved", "rejected"] = "approved" if verdict.kind == "approve" else "rejected"
+    state: Answer = "approved" if verdict.kind == "approve" else "rejected"
     said = gate_answers.comment(case, verdict, release)
     if monotonic() - claimed_at > EFFECT_SECONDS:
         raise TemporaryError("the claim is too old to begin anything under it", delay=1.0)
-    refused = None
+    if not await _sent(world, held, case, said, state):
+        return
+    after = case.model_copy(update={"outcome": state, "sent": state, "verdict": verdict})
+    now = world.clock.now()
+    async with world.store.write() as session:
+        await _note_answered(session, after, now, said)
+        if release is not None:
+            await record.say(session, release, [gate_answers.answered(case, verdict)], now)
+        await protections.close(session, held, after, now)
+    log.info("protection_answered", run=ask.run, state=state, release=case.release)
+
+
+async def _sent(world: World, held: Held, case: Case, said: str, state: Answer) -> bool:
+    """Send it; False where GitHub took none and the run has ended: then the case is closed.
+
+    That GitHub may have it is noted before, and taken back where it certainly has not.
+    """
+    ask = case.ask
+    # A yes that may be there is there whatever is said after it.
+    maybe = case.sent if case.sent == "approved" else state
+    await _keep(world, held, case.model_copy(update={"sent": maybe}))
     try:
         await world.source.answer_gate(ask.repository, ask.run, ask.environment, said, state)
+    except TemporaryError as error:
+        if not error.unknown:
+            await _keep(world, held, case)
+        raise
     except ForbiddenError as error:
+        await _keep(world, held, case)
         log.error("protection_not_allowed", repository=ask.repository, error=str(error))
         raise TemporaryError(str(error), NO_RIGHT_PAUSE) from error
     except PermanentError as error:
-        # After an answer whose outcome was unknown that is how it says that it has one.
-        refused = str(error)
-        log.info("protection_refused", run=ask.run, error=refused)
-    outcome = state if refused is None or held.attempts > 1 else "gone"
-    after = case.model_copy(update={"outcome": outcome, "verdict": verdict})
-    now = world.clock.now()
+        case = case.model_copy(update={"sent": await _known(world, case)})
+        await _keep(world, held, case)
+        log.info("protection_refused", run=ask.run, error=str(error))
+        if await _run_has_ended(world, held, case, str(error)):
+            return False
+        raise TemporaryError(str(error), REFUSED_PAUSE) from error
+    return True
+
+
+async def _known(world: World, case: Case) -> Answer | None:
+    """Say which answer GitHub may have: one is for all jobs of a run and an environment."""
+    yes = case.verdict is not None and case.verdict.kind == "approve"
+    if case.sent is not None or case.release is None or not yes:
+        return case.sent
+    async with world.store.read() as session:
+        cases = await protections.of_run(session, case.release, case.ask.run)
+    place = case.ask.environment.casefold()
+    others = (other for other in cases if other.ask.key != case.ask.key)
+    given = any(o.sent == "approved" and o.ask.environment.casefold() == place for o in others)
+    return "approved" if given else None
+
+
+async def _keep(world: World, held: Held, case: Case) -> None:
     async with world.store.write() as session:
-        await _note_answered(session, after, now, said, refused)
-        if release is not None and outcome != "gone":
-            await record.say(session, release, [gate_answers.answered(case, verdict)], now)
-        await protections.close(session, held, after, now)
-    log.info("protection_answered", run=ask.run, state=outcome, release=case.release)
+        await protections.keep(session, held, case)
 
 
 async def _note_answered(

@@ -85,8 +85,8 @@ async def note_deployed(world: World, session: Session, deployed: Deployed, now:
 
 
 def _said_yes(case: Case) -> bool:
-    yes = case.verdict is not None and case.verdict.kind == "approve"
-    return case.outcome == "approved" or (case.outcome is None and yes)
+    """Whether GitHub has the bot's yes, or may have it."""
+    return "approved" in (case.outcome, case.sent)
 
 
 async def _is_ours(session: Session, deployed: Deployed, environment: str, now: datetime) -> bool:

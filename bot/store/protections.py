@@ -161,13 +161,19 @@ async def of_release(session: AsyncSession, release_id: str) -> Case | None:
     return Case.model_validate_json(body) if body is not None else None
 
 
-async def meant_by(session: AsyncSession, release_id: str, run_id: int) -> Meant | None:
-    """Say what a run would bring of which a release was made; None where it is no such run."""
+async def of_run(session: AsyncSession, release_id: str, run_id: int) -> list[Case]:
+    """List what was asked about a run that is a release's: each of its jobs is a case."""
     found = await session.exec(
         select(ProtectionRow.body).where(ProtectionRow.release_id == release_id)
     )
-    known = (Case.model_validate_json(body) for body in found.all())
-    return next((case.meant for case in known if case.meant and case.ask.run == run_id), None)
+    known = [Case.model_validate_json(body) for body in found.all()]
+    return [case for case in known if case.ask.run == run_id]
+
+
+async def meant_by(session: AsyncSession, release_id: str, run_id: int) -> Meant | None:
+    """Say what a run would bring of which a release was made; None where it is no such run."""
+    known = await of_run(session, release_id, run_id)
+    return next((case.meant for case in known if case.meant), None)
 
 
 async def works_with(

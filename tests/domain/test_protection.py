@@ -10,12 +10,15 @@ from bot.domain.catalog import Catalog, Slot
 from bot.domain.gates.result import failed, unknown, waiting
 from bot.domain.lifecycle import ENDINGS, State
 from bot.domain.protection import (
+    Answer,
     Ask,
+    Case,
     Meant,
     Part,
     Verdict,
     WaitingRun,
     channel_of,
+    ended,
     identify,
     judge,
     judge_own,
@@ -28,7 +31,7 @@ from bot.domain.runs import Run
 from integrations.catalog_file import parse_catalog
 from tests.domain.facts import SILENT, catalog
 from tests.tester import CATALOG, REPO
-from tests.views.releases import release
+from tests.views.releases import START, release
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 MEANT = Meant(service="payments", environment="production", version="v2.1.0", slot="green")
@@ -151,6 +154,24 @@ def test_whatever_the_title_is_it_is_read_or_passed_over(title: str) -> None:
 
 
 # Answers.
+
+
+@pytest.mark.parametrize(
+    ("sent", "passed", "outcome"),
+    [
+        (None, True, "bypassed"),
+        (None, False, "gone"),
+        ("approved", True, "unknown"),
+        ("approved", False, "unknown"),
+        ("rejected", True, "bypassed"),
+        ("rejected", False, "unknown"),
+    ],
+)
+def test_what_came_of_an_answer_that_nobody_confirmed(
+    sent: Answer | None, outcome: str, *, passed: bool
+) -> None:
+    assert ended(Case(ask=ask(), at=START, sent=sent), passed=passed).outcome == outcome
+
 
 NO = failed("checks", Reason.CHECKS_FAILED, "e2e is red.", "Mend it.")
 LATER = waiting("window", Reason.OUTSIDE_WINDOW, "Opens later.", next_step="Wait.")

@@ -158,18 +158,6 @@ async def test_github_away_at_the_answer_is_tried_again(bot: Bot) -> None:
     assert run.conclusion == "success"
 
 
-async def test_an_answer_that_was_lost_on_its_way_back_is_none_too_many(bot: Bot) -> None:
-    run = await asks(bot)
-    await bot.until("awaiting_approval")
-    await bot.passes(SOON)
-    bot.world.github.fail(Fault("drop_after", path=RULE, method="POST"))
-    await bot.clicks("Approve", by=BEN)
-    await bot.until("succeeded")
-    assert len(bot.world.github.gates.said("approved")) == 1
-    assert run.conclusion == "success"
-    assert (await cases(bot))[0].outcome == "approved"
-
-
 async def test_a_crash_between_the_row_and_its_answer_loses_nothing(bot: Bot) -> None:
     await at_the_gate(bot, by_hand(bot))
     assert [case.release for case in await cases(bot)] == [None]
