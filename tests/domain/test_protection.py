@@ -31,7 +31,8 @@ from bot.domain.runs import Run
 from integrations.catalog_file import parse_catalog
 from tests.domain.facts import SILENT, catalog
 from tests.tester import CATALOG, REPO
-from tests.views.releases import START, release
+from tests.views.releases import release
+from tests.virtual import START
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 MEANT = Meant(service="payments", environment="production", version="v2.1.0", slot="green")
