@@ -54,7 +54,9 @@ async def test_a_missing_scope_is_logged_once_and_the_doctor_tells(given: Given)
     with capture_logs() as logs:
         await topics.show()
         await topics.show()
-    assert [log["event"] for log in logs] == ["topic_not_shown"]
+    told = [log["event"] for log in logs]
+    # On a slow machine the duty may have run out meanwhile, and is taken anew.
+    assert [event for event in told if event != "duty_taken"] == ["topic_not_shown"]
     findings = await bot.app.doctor()
     said = [f.sentence for f in findings if not f.good and f.subject == "Slack scopes"]
     (missing,) = said
