@@ -202,11 +202,16 @@ class Outbox:
         message = await self._drawn(card)
         if message is None:
             return
-        ts = card.ts
+        ts, shows = card.ts, card.wanted
         if ts is None:
             async with self._world.store.write() as session:
                 await cards.begin_post(session, card.release_id)
-            ts = await self._post_once(card.channel, message, tried=card.attempts > 0)
+            ts = await self._earlier(card.channel, message, tried=card.attempts > 0)
+            if ts is None:
+                ts = await self._posted(card.channel, message)
+            else:
+                # It shows what was true when it was posted: an update follows.
+                shows = card.sent
         elif not await self._updated(card, ts, message):
             return
         self._drawn_at[card.release_id] = now
@@ -214,7 +219,7 @@ class Outbox:
             if card.ts is None:
                 # The record first: whoever tells of a change locks its head before the card's row.
                 await record.note_card(session, card, message, ts, now)
-            await cards.sent(session, card.release_id, ts, card.wanted)
+            await cards.sent(session, card.release_id, ts, shows)
 
     def _card_at(self, card: CardRow, now: datetime) -> datetime:
         """When the card may go out."""
@@ -256,10 +261,18 @@ class Outbox:
         self, channel: str, message: Message, thread: str | None = None, *, tried: bool
     ) -> str:
         """Post; after an earlier try of unknown outcome, look for the message first."""
-        if tried and message.key is not None:
-            found = await self._world.chat.find(channel, message.key, thread)
-            if found is not None:
-                return found
+        found = await self._earlier(channel, message, thread, tried=tried)
+        return found or await self._posted(channel, message, thread)
+
+    async def _earlier(
+        self, channel: str, message: Message, thread: str | None = None, *, tried: bool
+    ) -> str | None:
+        """Find the message of an earlier try, if there was one and it came through."""
+        if not tried or message.key is None:
+            return None
+        return await self._world.chat.find(channel, message.key, thread)
+
+    async def _posted(self, channel: str, message: Message, thread: str | None = None) -> str:
         self._duty.check()
         now = self._world.clock.now()
         self._pace.posted(channel, now)

@@ -272,3 +272,14 @@ async def test_a_webhook_wakes_its_release(bot: Bot) -> None:
     done = await bot.until(lambda r: r.progress.step >= 1, release)
     assert done.started_at is not None
     assert bot.world.clock.now() - done.started_at < timedelta(seconds=10)
+
+
+async def test_a_card_that_was_posted_unheard_is_brought_up_to_date(bot: Bot) -> None:
+    """It is found again by its key, and shows what was true when it was posted."""
+    bot.world.slack.fail(Fault("drop_after", path="chat.postMessage", times=1))
+    await bot.says("/release payments v2.1.0 prod")
+    release = (await bot.release()).id
+    await bot.says(f"/release cancel {release}", by=ANA)
+    await bot.passes(timedelta(minutes=1))
+    assert len(bot._cards()) == 1
+    assert "✗ Cancelled by @ana" in bot.card(release)
