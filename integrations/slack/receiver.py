@@ -132,7 +132,11 @@ class SlackReceiver:
         await self._accept(ack, invocation)
 
     async def _other_command(self, ack: Ack, body: dict[str, Any]) -> None:
-        await ack(text=f"{body.get('command')} isn't built yet. `/release help` lists what is.")
+        name = body.get("command")
+        await ack(
+            text=f"The bot has no command {name}. It listens to `/release`, `/env` and `/scan`; "
+            "`/release help` lists what they do."
+        )
 
     async def _click(self, ack: Ack, body: dict[str, Any]) -> None:
         team = (body.get("team") or {}).get("id") or body["user"].get("team_id")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.evidence import CaseCounts, Format, Kind
-from bot.domain.facts import Known, Scan
+from bot.domain.facts import Known, Scan, TagFact
 from bot.domain.gates import evidence as gate
 from bot.domain.gates import scans
 from bot.domain.gates.result import GateResult
@@ -66,6 +66,15 @@ def asked(*reports: Submitted, waivers: tuple[Waiver, ...] = (), **policy: Any) 
 
 def test_policy_that_asks_for_none_has_no_gate() -> None:
     assert gate.evaluate(REQUEST, facts(), rules()) is None
+
+
+def test_without_a_commit_it_says_so() -> None:
+    by = rules().model_copy(update={"evidence": EvidenceRules(required=(Kind.SAST,))})
+    no_tag = facts(tag=Known(value=TagFact(tag=None)), evidence=None)
+    result = gate.evaluate(REQUEST, no_tag, by)
+    assert result is not None
+    assert result.could_not_tell
+    assert "there is no commit to ask about" in result.sentence
 
 
 def test_what_is_there_and_clean_passes_and_is_told() -> None:

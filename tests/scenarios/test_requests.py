@@ -191,3 +191,12 @@ async def _noted(bot: Bot, tag: str) -> bool:
                 if tag in [link.entry.tag async for link in audit.chain(session)]:
                     return True
             await asyncio.sleep(0.05)
+
+
+async def test_another_command_of_the_app_is_told_which_there_are(bot: Bot) -> None:
+    reply = await bot.world.slack.app.slash(ANA, "/relaese", "payments v2.1.0 prod", CHANNEL)
+    assert reply.text == (
+        "The bot has no command /relaese. It listens to `/release`, `/env` and `/scan`; "
+        "`/release help` lists what they do."
+    )
+    assert await bot.all_releases() == []

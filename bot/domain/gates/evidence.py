@@ -42,7 +42,7 @@ def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult 
     if not wanted.required:
         return None
     if facts.evidence is None or isinstance(facts.evidence, Unknown):
-        return unknown(NAME, facts.evidence or Unknown(why="nobody asked for the evidence"))
+        return unknown(NAME, facts.evidence or _unasked(facts))
     reports = standing(facts.evidence.value)
     problems = [
         problem
@@ -65,6 +65,12 @@ _ORDER = (
     Reason.EVIDENCE_OLD,
 )
 """What weighs most comes first."""
+
+
+def _unasked(facts: Facts) -> Unknown:
+    """Say why nobody was asked: evidence is a commit's, and it is the tag that names one."""
+    tag = facts.tag
+    return tag if isinstance(tag, Unknown) else Unknown(why="there is no commit to ask about")
 
 
 def _of_kind(
