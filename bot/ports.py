@@ -339,10 +339,7 @@ class Reply(Value):
 
 
 class Webhook(Value):
-    """A GitHub webhook whose signature holds: only a hint to look again.
-
-    It names what it is about by one of the fields that may be None.
-    """
+    """A GitHub webhook whose signature holds: a hint to look at what one of its fields names."""
 
     delivery: str
     body_hash: str
