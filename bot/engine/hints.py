@@ -7,12 +7,12 @@ Called by the inbox. A hint that is lost, late, doubled or overtaken by another 
 something is looked at: releases are looked at without it too, only later.
 """
 
-import re
 from datetime import datetime
 
 from bot.domain.audit import AuditTag
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
+from bot.domain.titles import named_release
 from bot.engine import unmanaged
 from bot.engine.facts import spellings
 from bot.engine.waiting import ask_gates_again
@@ -22,8 +22,6 @@ from bot.store import audit, protections, releases, webhooks
 from bot.store.audit import written
 from bot.store.session import Session
 
-_RELEASE_ID = re.compile(r"\brel-[0-9a-z]{4,8}\b")
-
 
 async def take(world: World, webhook: Webhook) -> bool:
     """Note a webhook and wake whom it concerns; False where nobody is woken."""
@@ -32,9 +30,9 @@ async def take(world: World, webhook: Webhook) -> bool:
     async with world.store.write() as session:
         if not await webhooks.first_time(session, webhook, now):
             return False
-        named = _RELEASE_ID.search(webhook.release_marker or "")
+        named = named_release(webhook.release_marker or "")
         if named:
-            await releases.wake(session, named.group(), now)
+            await releases.wake(session, named, now)
         for release_id in concerned:
             await _ask_again(world, session, webhook, release_id)
         await _of_deployments(world, session, webhook, now)
