@@ -69,7 +69,6 @@ what a request makes is gone when it ends."""
 
 async def _serve(settings: Settings) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
-    gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     catalog = await _first_catalog(settings)
     if catalog is None:
@@ -81,6 +80,8 @@ async def _serve(settings: Settings) -> int:
         loop.add_signal_handler(number, ending.set)
     await app.start()
     app.watch_catalog(settings.release_bot_catalog)
+    gc.collect()
+    gc.freeze()
     await ending.wait()
     await app.stop()
     return 0

@@ -58,7 +58,10 @@ class Deciding:
 
     async def _release(self, release_id: str) -> Release:
         async with self._world.store.read() as session:
-            release = await releases.get(session, release_id)
+            return await self._read(session, release_id)
+
+    async def _read(self, session: Session, release_id: str) -> Release:
+        release = await releases.get(session, release_id)
         if release is None:
             raise refusals.no_such_release(release_id)
         bind_contextvars(release=release.id)

@@ -136,12 +136,7 @@ class Inbox:
         self._keys.add(invocation.key)
         task = asyncio.create_task(self._guarded(invocation, at, attempts, after))
         self._at_work.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._at_work.discard(task)
-        self._world.work.tell()
-        self._world.mail.tell()
+        task.add_done_callback(self._at_work.discard)
 
     async def settle(self) -> None:
         """Wait until every command that is under way has been answered."""
@@ -156,8 +151,9 @@ class Inbox:
         # it is about joins as soon as that is known (`deciding`).
         bind_contextvars(key=invocation.key)
         await asyncio.sleep(after)
+        taken_up = False
         try:
-            await self._work_off(invocation, at)
+            taken_up = await self._work_off(invocation, at)
         except StaleLeaseError:
             log.info("command_done_elsewhere")
         except TemporaryError as error:
@@ -172,14 +168,20 @@ class Inbox:
                 await self._finish(invocation, answers.bug(error_id))
         finally:
             self._keys.discard(invocation.key)
+            if not taken_up:
+                self._world.work.tell()
+                self._world.mail.tell()
 
-    async def _work_off(self, invocation: Invocation, at: datetime) -> None:
+    async def _work_off(self, invocation: Invocation, at: datetime) -> bool:
+        """Do what it asks; True: the reconciler goes on, and wakes the others when it has acted.
+
+        Traffic comes before the card that tells of it: drawing one keeps the loop for 5 ms.
+        """
         try:
             answer = await self._handle(invocation, at)
-            if answer is None or isinstance(answer, Message):
-                await self._finish(invocation, answer)
-            else:
-                await self._apply(invocation, answer)
+            if answer is not None and not isinstance(answer, Message):
+                return await self._apply(invocation, answer)
+            await self._finish(invocation, answer)
         except UserError as refusal:
             await self._refuse(invocation, refusal)
         except StoreError:
@@ -188,14 +190,17 @@ class Inbox:
             await self._finish(invocation, answers.outside_said_no(str(error)))
         except TemporaryError as error:
             await self._finish(invocation, answers.outside_silent(str(error)))
+        return False
 
-    async def _apply(self, invocation: Invocation, change: Change) -> None:
+    async def _apply(self, invocation: Invocation, change: Change) -> bool:
         async with self._world.store.write() as session:
             came_of_it = await change(session)
             message = None if isinstance(came_of_it, HeadStart) else came_of_it
             await self._reply(session, invocation, message)
-        if isinstance(came_of_it, HeadStart):
-            self._take_up(came_of_it)
+        if not isinstance(came_of_it, HeadStart):
+            return False
+        self._take_up(came_of_it)
+        return True
 
     async def _finish(self, invocation: Invocation, message: Message | None) -> None:
         async with self._world.store.write() as session:

@@ -36,7 +36,9 @@ class Stops(Rollbacks):
 
     async def roll_back(self, release_id: str) -> Change:
         """Roll back: a release under way is undone; a finished one gets a release of its own."""
-        release = await self._release(release_id)
+        async with self._world.store.read() as session:
+            release = await self._read(session, release_id)
+            newer = await releases.newer_started(session, release)
         if release.state in WAITING or (
             release.state in UNDER_WAY and not release.progress.moved and not release.undoes
         ):
@@ -49,18 +51,11 @@ class Stops(Rollbacks):
             return await self.turning_back(release)
         if release.state in UNDER_WAY:
             return self._stopping(release_id)
-        if await self._is_open(release):
-            return await self.switching_back(release)
-        return await self.returning(release, release.plan_previous)
-
-    async def _is_open(self, release: Release) -> bool:
-        """Whether a switch takes it back. Raises UserError where nothing does."""
-        async with self._world.store.read() as session:
-            newer = await releases.newer_started(session, release)
         refusals.check_rollback(release, newer)
         # One that began after it and came to nothing may have changed the other slot.
-        open_ = release.window_until is not None and release.window_until > self._now
-        return open_ and newer is None
+        if release.window_until is not None and release.window_until > self._now and newer is None:
+            return await self.switching_back(release)
+        return await self.returning(release, release.plan_previous)
 
     async def _cancel_instead(self, release: Release) -> Change:
         """Before traffic moved a click on Roll back does what Cancel does."""

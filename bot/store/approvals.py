@@ -7,7 +7,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.releases import Approval
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for
 from bot.store.session import changed
 from bot.store.tables import APPROVALS, ApprovalRow
 

@@ -26,6 +26,14 @@ from bot.store.record_tables import AUDIT, AUDIT_HEAD, AuditHeadRow, AuditRow
 _PAGE = 500
 
 
+# Built once: a change has several entries on its way.
+_ENTRY = insert(AUDIT)
+_HEAD_MOVES = update(AUDIT_HEAD).where(AUDIT_HEAD.c.id == 1)
+_HEAD_LOCKED = (
+    select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.hash).where(AUDIT_HEAD.c.id == 1).with_for_update()
+)
+
+
 @dataclass(frozen=True)
 class Written:
     """A value of an entry that people wrote: kept beside the chain, and erased with its owner.
@@ -91,19 +99,16 @@ async def _unnamed(session: AsyncSession, data: dict[str, Datum]) -> dict[str, D
 
 async def _write(session: AsyncSession, entry: AuditEntry) -> None:
     link = entry.hash()
-    await session.exec(
-        insert(AUDIT).values(
-            seq=entry.seq,
-            previous=entry.previous,
-            hash=link,
-            tag=entry.tag,
-            subject=entry.subject,
-            body=entry.model_dump_json(),
-        )
-    )
-    await session.exec(
-        update(AUDIT_HEAD).where(AUDIT_HEAD.c.id == 1).values(seq=entry.seq, hash=link)
-    )
+    row = {
+        "seq": entry.seq,
+        "previous": entry.previous,
+        "hash": link,
+        "tag": entry.tag,
+        "subject": entry.subject,
+        "body": entry.model_dump_json(),
+    }
+    await session.exec(_ENTRY, params=row)
+    await session.exec(_HEAD_MOVES, params={"seq": entry.seq, "hash": link})
     session.info[AUDIT_HEAD.name] = entry.seq, link
 
 
@@ -120,10 +125,7 @@ async def _locked_head(session: AsyncSession) -> tuple[int, str]:
     known: tuple[int, str] | None = session.info.get(AUDIT_HEAD.name)
     if known is not None:
         return known
-    found = await session.exec(
-        select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.hash).where(AUDIT_HEAD.c.id == 1).with_for_update()
-    )
-    seq, link = found.one()
+    seq, link = (await session.exec(_HEAD_LOCKED)).one()
     return seq, link
 
 

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.calendar import Span
 from bot.domain.stops import CalendarFact
 from bot.domain.value import Value
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for
 from bot.store.stop_tables import CALENDARS, CalendarRow
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for
 from bot.store.tables import CARDS, CardRow
 
 
@@ -23,17 +25,21 @@ async def want_all(
 ) -> None:
     """Ask for several cards, each as release id and channel."""
     new = {"wanted": 1, "sent": 0, "due_at": now, "urgent": True, "attempts": 0, "posting": 0}
-    await session.exec(
-        insert_for(session)(CARDS)
-        .values([{"release_id": name, "channel": channel, **new} for name, channel in places])
-        .on_conflict_do_update(
-            index_elements=["release_id"],
-            set_={
-                "wanted": CARDS.c.wanted + 1,
-                "due_at": func.coalesce(CARDS.c.due_at, now),
-                "urgent": CARDS.c.urgent if not urgent else True,
-            },
-        )
+    rows = [{"release_id": name, "channel": channel, **new} for name, channel in places]
+    await session.exec(_asked(insert_for(session), urgent=urgent), params=rows)
+
+
+@cache
+def _asked(insert: Any, *, urgent: bool) -> Any:
+    """Build the statement once: each change of a release has it on its way."""
+    asked = insert(CARDS)
+    return asked.on_conflict_do_update(
+        index_elements=["release_id"],
+        set_={
+            "wanted": CARDS.c.wanted + 1,
+            "due_at": func.coalesce(CARDS.c.due_at, asked.excluded.due_at),
+            "urgent": True if urgent else CARDS.c.urgent,
+        },
     )
 
 

@@ -7,7 +7,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.unmanaged import Change
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.protection_tables import CHANGES, ChangeRow
 from bot.store.session import changed
 from bot.store.tables import HOST_VIEWS
@@ -15,18 +15,15 @@ from bot.store.tables import HOST_VIEWS
 
 async def insert(session: AsyncSession, change: Change) -> bool:
     """Store one; False where it was told of before."""
-    done = await session.exec(
-        insert_for(session)(CHANGES)
-        .values(
-            key=change.key,
-            service=change.service,
-            environment=change.environment,
-            found=change.found,
-            seen_at=change.seen_at,
-            body=change.model_dump_json(),
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "key": change.key,
+        "service": change.service,
+        "environment": change.environment,
+        "found": change.found,
+        "seen_at": change.seen_at,
+        "body": change.model_dump_json(),
+    }
+    done = await session.exec(unless_there(session, CHANGES), params=row)
     return bool(changed(done))
 
 

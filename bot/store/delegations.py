@@ -8,15 +8,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.lending import Delegation
 from bot.store.approving_tables import DELEGATIONS, DelegationRow
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 
 
 async def insert(session: AsyncSession, delegation: Delegation) -> bool:
     """Store one; False where the same request has stored it already."""
-    done = await session.exec(
-        insert_for(session)(DELEGATIONS).values(**delegation.model_dump()).on_conflict_do_nothing()
-    )
+    done = await session.exec(unless_there(session, DELEGATIONS), params=delegation.model_dump())
     return bool(changed(done))
 
 

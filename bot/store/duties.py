@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.tables import DUTIES
 
 DUTY = timedelta(seconds=4)
@@ -25,8 +25,7 @@ async def claim(session: AsyncSession, name: str, owner: str, real: datetime) ->
     )
     fence = (await session.exec(take)).scalar_one_or_none()
     if fence is None:
-        new = insert_for(session)(DUTIES).values(name=name, fence=0)
-        await session.exec(new.on_conflict_do_nothing())
+        await session.exec(unless_there(session, DUTIES), params={"name": name, "fence": 0})
         fence = (await session.exec(take)).scalar_one_or_none()
     return fence
 

@@ -6,8 +6,6 @@ head, and only heads are sent. Claims are leases in real time, as everywhere (DE
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, Update, and_, exists, or_, update
 from sqlmodel import func, select
@@ -15,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.deliveries import Delivery, Listed, Which
 from bot.domain.events import PlatformEvent
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 from bot.store.tables import DELIVERIES, EVENTS, DeliveryRow, EventRow
 
@@ -55,16 +53,11 @@ async def put(
         "at": event.time,
         "body": event.model_dump_json(),
     }
-    seq = (await session.exec(_once(insert_for(session)), params=row)).scalar_one_or_none()
+    new = unless_there(session, EVENTS).returning(EVENTS.c.seq)
+    seq = (await session.exec(new, params=row)).scalar_one_or_none()
     names = list(sinks)
     if seq is not None and names:
         await _send_to(session, event.id, seq, service, names, event.time)
-
-
-@cache
-def _once(insert: Any) -> Any:
-    """Build the statement once: a rollback's first transaction has it on its way."""
-    return insert(EVENTS).on_conflict_do_nothing().returning(EVENTS.c.seq)
 
 
 async def _send_to(
@@ -72,11 +65,8 @@ async def _send_to(
 ) -> None:
     row = {"event_id": event_id, "seq": seq, "service": service, "due_at": at}
     zero = {"attempts": 0, "refusals": 0}
-    await session.exec(
-        insert_for(session)(DELIVERIES)
-        .values([{**row, **zero, "sink": sink} for sink in sinks])
-        .on_conflict_do_nothing()
-    )
+    rows = [{**row, **zero, "sink": sink} for sink in sinks]
+    await session.exec(unless_there(session, DELIVERIES), params=rows)
 
 
 def _free(real: datetime) -> ColumnElement[bool]:

@@ -22,7 +22,7 @@ from bot.domain.severities import Severity
 from bot.domain.submitted import Submitted
 from bot.domain.superseding import key_of, standing
 from bot.store.evidence_tables import EVIDENCE, EVIDENCE_RAW, FINDINGS, ID
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for
 from bot.store.session import changed
 
 MOST_REPORTS = 500

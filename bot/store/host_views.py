@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.errors import StaleLeaseError
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for
 from bot.store.session import changed
 from bot.store.tables import HOST_VIEWS, RELEASES
 

@@ -2,22 +2,26 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import bindparam, or_, update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import StaleLeaseError
 from bot.ports import Invocation
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 from bot.store.tables import INBOX, InboxRow
 
 WORK = timedelta(seconds=4)
 """After this long a command that a dead process was at is taken up by another. Whoever finishes
 it first has done it: the other's transaction does not hold (`finish`)."""
+
+_DONE = (
+    update(INBOX)
+    .where(INBOX.c.key == bindparam("which"), INBOX.c.done_at.is_(None))
+    .values(due_at=None, done_at=bindparam("now"), lease_until=None)
+)
 
 
 async def insert(
@@ -35,14 +39,8 @@ async def insert(
         "attempts": 0 if taken is None else 1,
         "lease_until": None if taken is None else taken + WORK,
     }
-    done = await session.exec(_once(insert_for(session)), params=row)
+    done = await session.exec(unless_there(session, INBOX), params=row)
     return bool(changed(done))
-
-
-@cache
-def _once(insert: Any) -> Any:
-    """Build the statement once: on the way of an ack that is a third of what it costs."""
-    return insert(INBOX).on_conflict_do_nothing()
 
 
 async def claim(
@@ -82,11 +80,7 @@ async def claim(
 
 async def finish(session: AsyncSession, key: str, now: datetime) -> None:
     """Mark it done. Raises StaleLeaseError where another has done it meanwhile."""
-    done = await session.exec(
-        update(INBOX)
-        .where(INBOX.c.key == key, INBOX.c.done_at.is_(None))
-        .values(due_at=None, done_at=now, lease_until=None)
-    )
+    done = await session.exec(_DONE, params={"which": key, "now": now})
     if changed(done) != 1:
         raise StaleLeaseError(key)
 

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, delete, exists, or_
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.protection_tables import CHANGES, PROTECTIONS
 from bot.store.session import changed
 from bot.store.stop_tables import STOPS
@@ -15,9 +15,7 @@ from bot.store.tables import DELIVERIES, EVENTS, INBOX, JOBS, NAMESPACES, OUTBOX
 
 async def claim(session: AsyncSession, name: str, due: datetime) -> bool:
     """Claim one run; False where another process has it."""
-    done = await session.exec(
-        insert_for(session)(JOBS).values(name=name, due=due).on_conflict_do_nothing()
-    )
+    done = await session.exec(unless_there(session, JOBS), params={"name": name, "due": due})
     return bool(changed(done))
 
 

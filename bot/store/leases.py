@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, update
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import ColumnElement, Table, bindparam, update
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.errors import StaleLeaseError
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 from bot.store.tables import RELEASES, TARGETS, TargetRow
 
@@ -33,17 +32,40 @@ class Lease:
     """Who held it until this claim, and had not given it back; it may be oneself."""
 
 
-def insert_for(session: AsyncSession) -> Any:
-    """Pick the dialect's INSERT, which knows ON CONFLICT."""
-    dialect = session.get_bind().dialect.name
-    return sqlite_insert if dialect == "sqlite" else pg_insert
+class _Rows:
+    """The rows that carry the leases of one kind, and what they are asked in each tick.
+
+    The statements are built once: building one costs as much as the statement.
+    """
+
+    def __init__(self, table: Table, *here: ColumnElement[bool]) -> None:
+        until = table.c.lease_until
+        take = update(table).where(*here).values(fence=table.c.fence + 1).returning(table.c.fence)
+        run_out = until <= bindparam("real")
+        holder = select(table.c.lease_owner).where(*here, until.is_not(None))
+        ours = table.c.fence == bindparam("held"), table.c.lease_owner == bindparam("holder")
+        self.take_free: Any = take.where(until.is_(None))
+        self.take_run_out: Any = take.where(run_out)
+        self.take: Any = take
+        self.holder: Any = holder
+        self.holder_run_out: Any = holder.where(run_out)
+        self.hold: Any = update(table).where(*here, *ours)
+        self.renew: Any = self.hold.where(until.is_not(None))
 
 
-def _row(release_id: str, place: tuple[str, str] | None) -> tuple[Table, list[Any]]:
-    """Name the table whose row carries the lease, and the condition that finds the row."""
+_OWN = _Rows(RELEASES, RELEASES.c.id == bindparam("release_id"))
+_TARGETS = _Rows(
+    TARGETS,
+    TARGETS.c.service == bindparam("of_service"),
+    TARGETS.c.environment == bindparam("of_environment"),
+)
+
+
+def _row(release_id: str, place: tuple[str, str] | None) -> tuple[_Rows, dict[str, Any]]:
+    """Say which rows carry the lease, and the parameters that find this one's."""
     if place is None:
-        return RELEASES, [RELEASES.c.id == release_id]
-    return TARGETS, [TARGETS.c.service == place[0], TARGETS.c.environment == place[1]]
+        return _OWN, {"release_id": release_id}
+    return _TARGETS, {"of_service": place[0], "of_environment": place[1]}
 
 
 async def claim(
@@ -56,33 +78,25 @@ async def claim(
     force: bool = False,
 ) -> Lease | None:
     """Take the lease if it is free or has run out (or at once, by force) and raise the fence."""
-    table, where = _row(release_id, place)
-    take = (
-        update(table)
-        .where(*where)
-        .values(fence=table.c.fence + 1, lease_owner=owner, lease_until=real + LEASE)
-        .returning(table.c.fence)
-    )
-    idle = take.where(table.c.lease_until.is_(None))
-    fence = (await session.exec(idle)).scalar_one_or_none()
+    rows, here = _row(release_id, place)
+    mine = {**here, "lease_owner": owner, "lease_until": real + LEASE}
+    at = {} if force else {"real": real}
+
+    async def taken(take: Any, **also: Any) -> int | None:
+        fence: int | None = (await session.exec(take, params={**mine, **also})).scalar_one_or_none()
+        return fence
+
+    fence = await taken(rows.take_free)
     if fence is not None:
         return Lease(release_id, place, fence, owner)
-    mine = [] if force else [table.c.lease_until <= real]
-    holder = await _holder(session, table, [*where, *mine])
-    if holder is not None:
-        fence = (await session.exec(take.where(*mine))).scalar_one_or_none()
-        return None if fence is None else Lease(release_id, place, fence, owner, holder)
+    holder = rows.holder if force else rows.holder_run_out
+    holders = (await session.exec(holder, params={**here, **at})).all()
+    if holders:
+        fence = await taken(rows.take if force else rows.take_run_out, **at)
+        return None if fence is None else Lease(release_id, place, fence, owner, holders[0] or "")
     if place is not None and await ensure_target(session, *place):
-        fence = (await session.exec(idle)).scalar_one_or_none()
+        fence = await taken(rows.take_free)
     return None if fence is None else Lease(release_id, place, fence, owner)
-
-
-async def _holder(session: AsyncSession, table: Table, where: list[Any]) -> str | None:
-    """Say who has a lease that may be taken all the same; None where there is none such."""
-    held = table.c.lease_until.is_not(None)
-    found = await session.exec(select(table.c.lease_owner).where(*where, held))
-    holders = found.all()
-    return (holders[0] or "") if holders else None
 
 
 async def hold(session: AsyncSession, lease: Lease, until: datetime | None) -> None:
@@ -91,34 +105,29 @@ async def hold(session: AsyncSession, lease: Lease, until: datetime | None) -> N
     `until` None gives it back: the write that says what a release waits for is the last of its
     tick. Raises StaleLeaseError where somebody else has it: then nothing of the transaction holds.
     """
-    await _set(session, lease, until)
+    rows, here = _row(lease.release_id, lease.place)
+    await _set(session, rows.hold, here, lease, until)
 
 
 async def renew(session: AsyncSession, lease: Lease, until: datetime) -> None:
     """Lengthen a lease that is held; raises StaleLeaseError once it is lost or given back."""
-    table, _ = _row(lease.release_id, lease.place)
-    await _set(session, lease, until, table.c.lease_until.is_not(None))
+    rows, here = _row(lease.release_id, lease.place)
+    await _set(session, rows.renew, here, lease, until)
 
 
-async def _set(session: AsyncSession, lease: Lease, until: datetime | None, *also: Any) -> None:
-    table, where = _row(lease.release_id, lease.place)
-    done = await session.exec(
-        update(table)
-        .where(*where, table.c.fence == lease.fence, table.c.lease_owner == lease.owner, *also)
-        .values(lease_until=until)
-    )
+async def _set(
+    session: AsyncSession, change: Any, here: dict[str, Any], lease: Lease, until: datetime | None
+) -> None:
+    ours = {"held": lease.fence, "holder": lease.owner}
+    done = await session.exec(change, params={**here, **ours, "lease_until": until})
     if changed(done) != 1:
         raise StaleLeaseError(lease.release_id)
 
 
 async def ensure_target(session: AsyncSession, service: str, environment: str) -> bool:
     """Make the target's row; False where it is there already."""
-    insert = insert_for(session)
-    done = await session.exec(
-        insert(TARGETS)
-        .values(service=service, environment=environment, fence=0)
-        .on_conflict_do_nothing()
-    )
+    row = {"service": service, "environment": environment, "fence": 0}
+    done = await session.exec(unless_there(session, TARGETS), params=row)
     return bool(changed(done))
 
 
@@ -130,16 +139,9 @@ async def lift(session: AsyncSession, lease: Lease, above: int) -> Lease:
     if lease.place is None:
         raise StaleLeaseError(lease.release_id)
     fence = max(lease.fence, above) + 1
-    _, where = _row(lease.release_id, lease.place)
-    done = await session.exec(
-        update(TARGETS)
-        .where(
-            *where,
-            TARGETS.c.fence == lease.fence,
-            TARGETS.c.lease_owner == lease.owner,
-        )
-        .values(fence=fence)
-    )
+    _, here = _row(lease.release_id, lease.place)
+    ours = {"held": lease.fence, "holder": lease.owner}
+    done = await session.exec(_TARGETS.hold, params={**here, **ours, "fence": fence})
     if changed(done) != 1:
         raise StaleLeaseError(lease.release_id)
     return Lease(lease.release_id, lease.place, fence, lease.owner)

@@ -8,7 +8,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.namespaces import Said
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for, unless_there
 from bot.store.tables import NAMESPACES, NamespaceRow
 
 Place = tuple[str | None, str]
@@ -26,7 +26,7 @@ async def said_of(session: AsyncSession, place: Place) -> Said:
     cluster, name = place
     here = {"cluster": cluster or "", "name": name}
     # A row that isn't there can't be locked.
-    await session.exec(insert_for(session)(NAMESPACES).values(**here).on_conflict_do_nothing())
+    await session.exec(unless_there(session, NAMESPACES), params=here)
     found = await session.exec(select(NamespaceRow).filter_by(**here).with_for_update())
     return _said(found.one())
 

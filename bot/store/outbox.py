@@ -3,19 +3,31 @@
 import secrets
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.value import Value
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.tables import OUTBOX, OutboxRow
 
 Kind = Literal["line", "whisper", "post", "chart"]
 """A line in a release's thread, a reply that one person sees, a post to a channel, a picture in a
 release's thread, which is drawn when it goes out."""
+
+_AFTER_ITS_THREAD = func.coalesce(
+    select(func.max(OUTBOX.c.due_at))
+    .where(
+        OUTBOX.c.release_id == bindparam("of"),
+        OUTBOX.c.kind != "post",
+        OUTBOX.c.due_at > bindparam("now"),
+    )
+    .scalar_subquery(),
+    bindparam("now"),
+)
+"""When a line is due: when the last line before it is."""
 
 
 def line_key(release_id: str) -> str:
@@ -39,28 +51,22 @@ async def put(  # noqa: PLR0913 - an address has these parts
 
     A line waits at least as long as the lines before it in its thread.
     """
-    due_at: Any = now
+    row = {
+        "key": key,
+        "kind": kind,
+        "release_id": release_id,
+        "channel": channel,
+        "user": user,
+        "thread": thread,
+        "body": message.model_dump_json(),
+        "created_at": now,
+        "attempts": 0,
+    }
     if kind == "line":
-        waiting = select(func.max(OUTBOX.c.due_at)).where(
-            OUTBOX.c.release_id == release_id, OUTBOX.c.kind != "post", OUTBOX.c.due_at > now
-        )
-        due_at = func.coalesce(waiting.scalar_subquery(), now)
-    await session.exec(
-        insert_for(session)(OUTBOX)
-        .values(
-            key=key,
-            kind=kind,
-            release_id=release_id,
-            channel=channel,
-            user=user,
-            thread=thread,
-            body=message.model_dump_json(),
-            created_at=now,
-            due_at=due_at,
-            attempts=0,
-        )
-        .on_conflict_do_nothing()
-    )
+        line = unless_there(session, OUTBOX).values(due_at=_AFTER_ITS_THREAD)
+        await session.exec(line, params={**row, "of": release_id, "now": now})
+    else:
+        await session.exec(unless_there(session, OUTBOX), params={**row, "due_at": now})
 
 
 async def due(session: AsyncSession, now: datetime, limit: int = 200) -> list[OutboxRow]:

@@ -3,20 +3,23 @@
 import secrets
 from collections.abc import Iterable
 
+from sqlalchemy import bindparam
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.audit import person_hash
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.record_tables import PEOPLE, PersonRow
+
+_SALT = select(PEOPLE.c.salt).where(PEOPLE.c.user == bindparam("user"))
 
 
 async def hash_of(session: AsyncSession, user: str) -> str:
     """Give a person's hash; whoever has no salt yet gets one."""
     salt: str | None = session.info.get(user) or await _salt(session, user)
     if salt is None:
-        new = insert_for(session)(PEOPLE).values(user=user, salt=secrets.token_hex(16))
-        await session.exec(new.on_conflict_do_nothing())
+        new = {"user": user, "salt": secrets.token_hex(16)}
+        await session.exec(unless_there(session, PEOPLE), params=new)
         salt = await _salt(session, user)
     session.info[user] = salt
     return person_hash(salt or "", user)
@@ -29,7 +32,7 @@ async def hashes_of(session: AsyncSession, users: Iterable[str]) -> dict[str, st
 
 
 async def _salt(session: AsyncSession, user: str) -> str | None:
-    found = await session.exec(select(PEOPLE.c.salt).where(PEOPLE.c.user == user))
+    found = await session.exec(_SALT, params={"user": user})
     return found.one_or_none()
 
 

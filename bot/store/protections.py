@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.protection import Ask, Case, Meant, Part
 from bot.domain.releases import Release
 from bot.errors import StaleLeaseError
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.protection_tables import PROTECTIONS, ProtectionRow
 from bot.store.session import changed
 from bot.store.tables import IntentRow, ReleaseRow
@@ -33,18 +33,15 @@ class Held:
 
 async def insert(session: AsyncSession, ask: Ask, now: datetime) -> bool:
     """Store what is asked, due at once; False where it was stored before."""
-    done = await session.exec(
-        insert_for(session)(PROTECTIONS)
-        .values(
-            key=ask.key,
-            repository=ask.repository.lower(),
-            deployment_id=ask.deployment,
-            due_at=now,
-            attempts=0,
-            body=Case(ask=ask, at=now).model_dump_json(),
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "key": ask.key,
+        "repository": ask.repository.lower(),
+        "deployment_id": ask.deployment,
+        "due_at": now,
+        "attempts": 0,
+        "body": Case(ask=ask, at=now).model_dump_json(),
+    }
+    done = await session.exec(unless_there(session, PROTECTIONS), params=row)
     return bool(changed(done))
 
 

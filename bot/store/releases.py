@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import bindparam, func, or_, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from bot.domain.lifecycle import UNDER_WAY, WAITING, State
 from bot.domain.releases import Release
 from bot.errors import StaleLeaseError
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 from bot.store.tables import RELEASES, ReleaseRow
 
@@ -25,6 +25,30 @@ class UnderWayError(Exception):
     """Another release is under way for the same target."""
 
 
+# Built once: on the way of a click, building a statement costs as much as the statement.
+_ID_IS_TAKEN = select(RELEASES.c.id).where(RELEASES.c.id == bindparam("release_id"))
+_CHANGE = update(RELEASES).where(RELEASES.c.id == bindparam("release_id"))
+_BODY = select(ReleaseRow.body).where(ReleaseRow.id == bindparam("release_id"))
+_BODY_LOCKED = _BODY.with_for_update()
+_NEWER = (
+    select(ReleaseRow.body)
+    .where(
+        ReleaseRow.service == bindparam("service"),
+        ReleaseRow.environment == bindparam("environment"),
+        ReleaseRow.id != bindparam("release_id"),
+        or_(
+            col(ReleaseRow.state).in_([s.value for s in UNDER_WAY]),
+            col(ReleaseRow.ended_at) > bindparam("ended"),
+        ),
+        col(ReleaseRow.created_at) > bindparam("created"),
+        col(ReleaseRow.state).not_in(
+            [s.value for s in (State.REJECTED, State.REFUSED, State.EXPIRED)]
+        ),
+    )
+    .order_by(col(ReleaseRow.created_at).desc())
+)
+
+
 def new_id(length: int = 4) -> str:
     """Make a release id such as `rel-7k3f`."""
     return "rel-" + "".join(secrets.choice(ALPHABET) for _ in range(length))
@@ -34,7 +58,7 @@ async def free_id(session: AsyncSession) -> str:
     """Make an id that no release has; longer ones when the short ones get scarce."""
     for length in (4, 4, 4, 5, 5, 6, 8):
         candidate = new_id(length)
-        found = await session.exec(select(RELEASES.c.id).where(RELEASES.c.id == candidate))
+        found = await session.exec(_ID_IS_TAKEN, params={"release_id": candidate})
         if found.first() is None:
             return candidate
     raise RuntimeError("no free release id in seven tries")
@@ -64,9 +88,7 @@ async def insert(
     worked the same request off meanwhile.
     """
     row = {"id": release.id, "request_key": request_key, "due_at": due_at, "fence": 0}
-    done = await session.exec(
-        insert_for(session)(RELEASES).values(**row, **_columns(release)).on_conflict_do_nothing()
-    )
+    done = await session.exec(unless_there(session, RELEASES), params={**row, **_columns(release)})
     if not changed(done):
         if await by_request(session, request_key) is not None:
             raise StaleLeaseError(request_key)
@@ -78,35 +100,27 @@ async def update_row(session: AsyncSession, release: Release, due_at: datetime |
 
     The caller holds its lease in this same transaction (`leases.hold`).
     """
-    change = (
-        update(RELEASES)
-        .where(RELEASES.c.id == release.id)
-        .values(due_at=due_at, **_columns(release))
-    )
+    row = {"release_id": release.id, "due_at": due_at, **_columns(release)}
     if release.state is not State.QUEUED:
-        await session.exec(change)
+        await session.exec(_CHANGE, params=row)
         return
     # Only who becomes queued takes a target; the savepoint lets the transaction go on if it can't.
     try:
         async with session.begin_nested():
-            await session.exec(change)
+            await session.exec(_CHANGE, params=row)
     except IntegrityError as error:
         raise UnderWayError(release.id) from error
 
 
 async def get(session: AsyncSession, release_id: str) -> Release | None:
     """Read one release."""
-    found = await session.exec(select(ReleaseRow.body).where(ReleaseRow.id == release_id))
-    body = found.first()
+    body = (await session.exec(_BODY, params={"release_id": release_id})).first()
     return _value(body) if body is not None else None
 
 
 async def get_locked(session: AsyncSession, release_id: str) -> Release | None:
     """Read one release and keep others from changing it until the transaction ends."""
-    found = await session.exec(
-        select(ReleaseRow.body).where(ReleaseRow.id == release_id).with_for_update()
-    )
-    body = found.first()
+    body = (await session.exec(_BODY_LOCKED, params={"release_id": release_id})).first()
     return _value(body) if body is not None else None
 
 
@@ -213,23 +227,14 @@ async def newer_started(session: AsyncSession, release: Release) -> Release | No
     """
     if release.ended_at is None:
         return None
-    found = await session.exec(
-        select(ReleaseRow.body)
-        .where(
-            ReleaseRow.service == release.service,
-            ReleaseRow.environment == release.environment,
-            ReleaseRow.id != release.id,
-            or_(
-                col(ReleaseRow.state).in_([s.value for s in UNDER_WAY]),
-                col(ReleaseRow.ended_at) > release.ended_at,
-            ),
-            col(ReleaseRow.created_at) > release.created_at,
-            col(ReleaseRow.state).not_in(
-                [s.value for s in (State.REJECTED, State.REFUSED, State.EXPIRED)]
-            ),
-        )
-        .order_by(col(ReleaseRow.created_at).desc())
-    )
+    which = {
+        "service": release.service,
+        "environment": release.environment,
+        "release_id": release.id,
+        "ended": release.ended_at,
+        "created": release.created_at,
+    }
+    found = await session.exec(_NEWER, params=which)
     newer = (_value(body) for body in found.all())
     return next((one for one in newer if one.started_at or one.state in UNDER_WAY), None)
 

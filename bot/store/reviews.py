@@ -7,7 +7,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.emergency import Review
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for
 from bot.store.review_tables import REVIEWS, ReviewRow
 
 

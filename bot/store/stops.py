@@ -7,18 +7,29 @@ Who says or lifts one raises the environment's counter of starts in the same tra
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import or_, update
+from sqlalchemy import bindparam, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.stops import Kind, Stop
 from bot.store import targets
-from bot.store.leases import insert_for
+from bot.store.inserts import insert_for
 from bot.store.releases import ALPHABET
 from bot.store.session import changed
 from bot.store.stop_tables import STOPS, StopRow
+
+# Built once: each start and each way back asks what stands.
+_LISTED = (
+    select(StopRow)
+    .where(col(StopRow.lifted_at).is_(None))
+    .order_by(col(StopRow.since), col(StopRow.id))
+)
+_STANDING = _LISTED.where(or_(col(StopRow.until).is_(None), col(StopRow.until) > bindparam("now")))
+_STANDING_IN = _STANDING.where(
+    or_(col(StopRow.environment) == "", col(StopRow.environment) == bindparam("where"))
+)
+_HELD_BY = _LISTED.where(StopRow.release_id == bindparam("holder"))
 
 
 async def free_id(session: AsyncSession, kind: Kind) -> str:
@@ -76,7 +87,8 @@ async def lift(session: AsyncSession, ids: Iterable[str], by: str | None, now: d
 
 async def lift_of_release(session: AsyncSession, release_id: str, now: datetime) -> list[Stop]:
     """Lift what belongs to a release that ends, and nothing else; give what it was."""
-    held = await _listed(session, col(StopRow.release_id) == release_id)
+    rows = await session.exec(_HELD_BY, params={"holder": release_id})
+    held = [_stop(row) for row in rows.all()]
     if held:
         await lift(session, [stop.id for stop in held], None, now)
     return held
@@ -92,18 +104,11 @@ async def standing(
     session: AsyncSession, now: datetime, environment: str | None = None
 ) -> tuple[Stop, ...]:
     """List what stands, or will, in an environment or in any, oldest first."""
-    here = [col(StopRow.environment).in_(["", environment])] if environment is not None else []
-    open_ = or_(col(StopRow.until).is_(None), col(StopRow.until) > now)
-    return tuple(await _listed(session, open_, *here))
-
-
-async def _listed(session: AsyncSession, *where: Any) -> list[Stop]:
-    found = await session.exec(
-        select(StopRow)
-        .where(col(StopRow.lifted_at).is_(None), *where)
-        .order_by(col(StopRow.since), col(StopRow.id))
-    )
-    return [_stop(row) for row in found.all()]
+    if environment is None:
+        found = await session.exec(_STANDING, params={"now": now})
+    else:
+        found = await session.exec(_STANDING_IN, params={"now": now, "where": environment})
+    return tuple(_stop(row) for row in found.all())
 
 
 def _stop(row: StopRow) -> Stop:

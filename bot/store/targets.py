@@ -5,7 +5,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.facts import LockFact
-from bot.store.leases import ensure_target, insert_for
+from bot.store.inserts import insert_for
+from bot.store.leases import ensure_target
 from bot.store.session import changed
 from bot.store.tables import ENVIRONMENTS, TARGETS, TargetRow
 

@@ -6,7 +6,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.checklists import Tick
 from bot.store.approving_tables import TICKS, TickRow
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 
 
@@ -22,9 +22,7 @@ async def of(session: AsyncSession, release_id: str, digest: str) -> tuple[Tick,
 
 async def add(session: AsyncSession, tick: Tick) -> bool:
     """Store one; False where that box is ticked already."""
-    done = await session.exec(
-        insert_for(session)(TICKS).values(**tick.model_dump()).on_conflict_do_nothing()
-    )
+    done = await session.exec(unless_there(session, TICKS), params=tick.model_dump())
     return bool(changed(done))
 
 

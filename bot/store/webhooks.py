@@ -6,7 +6,7 @@ from sqlmodel import func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.ports import Webhook
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 from bot.store.tables import WEBHOOKS
 
@@ -18,17 +18,14 @@ async def first_time(session: AsyncSession, webhook: Webhook, now: datetime) -> 
     """
     if webhook.delivery and await _delivered(session, webhook.delivery):
         return False
-    done = await session.exec(
-        insert_for(session)(WEBHOOKS)
-        .values(
-            body_hash=webhook.body_hash,
-            delivery=webhook.delivery,
-            at=now,
-            repository=webhook.repository.lower() if webhook.repository else None,
-            event=webhook.event,
-        )
-        .on_conflict_do_nothing()
-    )
+    row = {
+        "body_hash": webhook.body_hash,
+        "delivery": webhook.delivery,
+        "at": now,
+        "repository": webhook.repository.lower() if webhook.repository else None,
+        "event": webhook.event,
+    }
+    done = await session.exec(unless_there(session, WEBHOOKS), params=row)
     return bool(changed(done))
 
 

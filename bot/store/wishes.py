@@ -7,7 +7,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from bot.domain.value import Value
-from bot.store.leases import insert_for
+from bot.store.inserts import unless_there
 from bot.store.session import changed
 from bot.store.tables import WISHES, WishRow
 
@@ -24,9 +24,7 @@ class Wish(Value):
 
 async def insert(session: AsyncSession, wish: Wish) -> bool:
     """Store a wish; False where the same request stored it already."""
-    done = await session.exec(
-        insert_for(session)(WISHES).values(**wish.model_dump()).on_conflict_do_nothing()
-    )
+    done = await session.exec(unless_there(session, WISHES), params=wish.model_dump())
     return bool(changed(done))
 
 
