@@ -236,7 +236,7 @@ class SimulatedKubernetes(SimulatedServer):
     async def _get(self, request: web.Request) -> Object:
         kind, namespace, name = _named(request)
         self.check_allowed("get", kind, namespace)
-        self.cluster.argo.follow(namespace)
+        self.cluster.argo.follow_object(kind, namespace, name)
         self._autoscalers.act(self.cluster, namespace)
         return self._whole(kind, namespace, self.cluster.objects.get(kind, namespace, name))
 

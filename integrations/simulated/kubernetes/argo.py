@@ -2,8 +2,8 @@
 
 Like the real one it reads spec and status, makes ReplicaSets, points both Services, tells the
 traffic router its weights, and writes the status: only what it has seen (`observedGeneration`, as
-text). It acts when somebody looks, `lag` seconds after a change. It knows canaries with a traffic
-router and steps by setWeight, setCanaryScale and pause.
+text). It acts when somebody looks, on what they look at, `lag` seconds after a change. It knows
+canaries with a traffic router and steps by setWeight, setCanaryScale and pause.
 """
 
 import copy
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from integrations.simulated.kubernetes.objects import Object, Objects, selects
+from integrations.simulated.kubernetes.objects import Object, Objects, agree, selects
 from integrations.simulated.kubernetes.pods import Health, Pod, stamp
 from integrations.simulated.kubernetes.rollouts import (
     ALL,
     HASH,
     KIND,
     SETS,
-    canary_of,
     canary_pods,
     is_set,
     progress_of,
     replica_set,
+    services_of,
     steps_hash,
     steps_of,
     wanted_of,
@@ -69,6 +69,15 @@ class _Own:
     """ReplicaSets that nobody needs any more, since when."""
     digests: list[str] = field(default_factory=list)
     """Its ReplicaSets, by the hash in their names, in the order in which they were made."""
+    hashed: tuple[Object, str, str] | None = None
+    """The spec that was hashed last, and the hashes of its template and of its steps."""
+
+    def hashes(self, item: Object) -> tuple[str, str]:
+        """Hash template and steps, once: a stored object is replaced and never changed."""
+        spec = item["spec"]
+        if self.hashed is None or self.hashed[0] is not spec:
+            self.hashed = (spec, template_hash(spec["template"]), steps_hash(item))
+        return self.hashed[1], self.hashed[2]
 
 
 class Argo:
@@ -117,12 +126,33 @@ class Argo:
 
     def follow(self, namespace: str) -> None:
         """Do what is due for the Rollouts of a namespace."""
+        self._follow(namespace, [name for space, name in self._own if space == namespace])
+
+    def follow_object(self, kind: str, namespace: str, name: str) -> None:
+        """Do what is due for the Rollouts on which an object hangs."""
+        self._follow(namespace, self._behind(kind, namespace, name))
+
+    def _behind(self, kind: str, namespace: str, name: str) -> list[str]:
+        if kind == SETS:
+            name = name.rpartition("-")[0]
+        if kind in (SETS, KIND):
+            return [name] if (namespace, name) in self._own else []
+        if kind != "services":
+            return []
+        found = self._cluster.objects.get
+        return [
+            rollout
+            for space, rollout in self._own
+            if space == namespace and name in services_of(found(KIND, space, rollout))
+        ]
+
+    def _follow(self, namespace: str, names: list[str]) -> None:
         if self._busy or self.is_down:
             return
         self._busy = True
         try:
-            for space, name in [place for place in self._own if place[0] == namespace]:
-                while self._is_due(space, name) and self._turn(space, name):
+            for name in names:
+                while self._is_due(namespace, name) and self._turn(namespace, name):
                     pass
         finally:
             self._busy = False
@@ -135,13 +165,26 @@ class Argo:
 
     def pods(self, namespace: str, selector: dict[str, str] | None) -> list[tuple[str, Pod]]:
         """List pods with the name of their Rollout; no selector: all."""
-        self.follow(namespace)
+        if selector is None:
+            self.follow(namespace)
+        else:
+            self._follow(namespace, self._selected(namespace, selector))
         return [
             (name.rpartition("-")[0], pod)
             for (space, name), pods in self._pods.items()
             if space == namespace
             for pod in pods
             if selector is None or selects(selector, pod.labels)
+        ]
+
+    def _selected(self, namespace: str, selector: dict[str, str]) -> list[str]:
+        """Name the Rollouts whose pods such a selector may match."""
+        found = self._cluster.objects.get
+        return [
+            name
+            for space, name in self._own
+            if space == namespace
+            and agree(selector, found(KIND, space, name)["spec"]["selector"]["matchLabels"])
         ]
 
     def set_status(self, namespace: str, item: Object) -> Object:
@@ -178,16 +221,15 @@ class Argo:
         """Do one thing, as one reconciliation does; whether there may be more to do."""
         item = self._cluster.objects.get(KIND, namespace, name)
         before: Object = item.get("status") or {}
-        status = copy.deepcopy(before)
-        digest = template_hash(item["spec"]["template"])
+        # What stands in it is replaced below, and never changed.
+        status = dict(before)
+        own = self._own[namespace, name]
+        hashes = own.hashes(item)
         status["observedGeneration"] = str(item["metadata"]["generation"])
-        if status.get("currentPodHash") != digest or status.get("currentStepHash") != steps_hash(
-            item
-        ):
-            self._begin(item, status, digest)
+        if (status.get("currentPodHash"), status.get("currentStepHash")) != hashes:
+            self._begin(item, status, hashes)
         else:
             self._go_on(namespace, item, status)
-        own = self._own[namespace, name]
         # What is only told later is no progress: the deadline runs on.
         if progress_of(status) != progress_of(before):
             own.progress = self._cluster.now()
@@ -197,13 +239,13 @@ class Argo:
         self._cluster.objects.put(KIND, namespace, item | {"status": status})
         return True
 
-    def _begin(self, item: Object, status: Object, digest: str) -> None:
+    def _begin(self, item: Object, status: Object, hashes: tuple[str, str]) -> None:
         """Spec or steps changed: an update begins, or the stable version is wanted again."""
         for key in ("pauseConditions", "controllerPause", "abort", "promoteFull"):
             status.pop(key, None)
         steps = steps_of(item)
-        back = status.get("stableRS") == digest
-        status["currentPodHash"], status["currentStepHash"] = digest, steps_hash(item)
+        back = status.get("stableRS") == hashes[0]
+        status["currentPodHash"], status["currentStepHash"] = hashes
         status["currentStepIndex"] = len(steps) if back else 0
 
     def _go_on(self, namespace: str, item: Object, status: Object) -> None:
@@ -273,11 +315,12 @@ class Argo:
 
     def _point(self, namespace: str, item: Object, status: Object) -> None:
         """Let both Services select their pods; a canary's only once one of them is ready."""
-        canary, current = canary_of(item), status["currentPodHash"]
+        stable, canary = services_of(item)
+        current = status["currentPodHash"]
         there = self._ready(namespace, f"{item['metadata']['name']}-{current}") > 0
         goals = {
-            canary.get("stableService"): status.get("stableRS") or current,
-            canary.get("canaryService"): current if there else None,
+            stable: status.get("stableRS") or current,
+            canary: current if there else None,
         }
         for name, digest in goals.items():
             service = self._cluster.objects.find("services", namespace, name) if name else None
@@ -292,18 +335,18 @@ class Argo:
         if self.router_fails:
             return
         share = self._share(namespace, item, status)
-        canary = canary_of(item)
+        stable, canary = services_of(item)
         status["canary"] = {
             "weights": {
                 "canary": {
                     "weight": share,
                     "podTemplateHash": status["currentPodHash"],
-                    "serviceName": canary.get("canaryService"),
+                    "serviceName": canary,
                 },
                 "stable": {
                     "weight": ALL - share,
                     "podTemplateHash": status.get("stableRS") or status["currentPodHash"],
-                    "serviceName": canary.get("stableService"),
+                    "serviceName": stable,
                 },
             }
         }

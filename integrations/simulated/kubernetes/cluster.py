@@ -16,6 +16,7 @@ from integrations.simulated.kubernetes.objects import (
     Effect,
     Object,
     Objects,
+    agree,
     check_changed,
     patched,
     selects,
@@ -246,7 +247,7 @@ class Cluster:
             self._owners[key] = [
                 item["metadata"]["name"]
                 for item in self.objects.list("deployments", namespace)
-                if _agree(selector, item["spec"]["selector"]["matchLabels"])
+                if agree(selector, item["spec"]["selector"]["matchLabels"])
             ]
         return self._owners[key]
 
@@ -365,7 +366,3 @@ class Cluster:
     def slice_of(self, namespace: str, service: Object) -> Object:
         """Write a Service's EndpointSlice."""
         return routes.endpoint_slice(service, namespace, self.endpoints(namespace, service))
-
-
-def _agree(one: dict[str, str], other: dict[str, str]) -> bool:
-    return all(other.get(key, value) == value for key, value in one.items())

@@ -150,6 +150,11 @@ def check_changed(kind: str, before: Object, after: Object) -> None:
         after["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
 
 
+def agree(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    """Whether a selector says nothing else of what is known of some labels."""
+    return all(labels.get(key, value) == value for key, value in selector.items())
+
+
 def selects(selector: dict[str, str] | None, labels: dict[str, str]) -> bool:
     """Whether a label selector matches. An empty one selects nothing, as a Service's does."""
     return bool(selector) and all(labels.get(k) == v for k, v in (selector or {}).items())

@@ -25,6 +25,12 @@ def canary_of(item: Object) -> Object:
     return found
 
 
+def services_of(item: Object) -> tuple[str | None, str | None]:
+    """Name the stable and the canary Service, where it has any."""
+    canary: Object = (item["spec"].get("strategy") or {}).get("canary") or {}
+    return canary.get("stableService"), canary.get("canaryService")
+
+
 def steps_of(item: Object) -> list[Object]:
     """Its steps."""
     return list(canary_of(item).get("steps") or ())
