@@ -5,6 +5,8 @@ comparisons separated by spaces or commas, all of which must hold: `>=1.4 <3`.
 """
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import semver
@@ -12,6 +14,10 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 _COMPARISON = re.compile(r"(>=|<=|!=|==|=|>|<|\^|~)?\s*v?([0-9][0-9A-Za-z.+-]*)")
+
+_NEAR = 0.75
+"""How alike two versions are when one is a slip for the other: `v2.1.9`, and `v2.1.0` was meant;
+`v3.0.0` is none for `v2.0.5`."""
 
 
 class VersionError(ValueError):
@@ -148,6 +154,11 @@ def same_version(one: str | None, other: str | None) -> bool:
         return Version(one) == Version(other)
     except VersionError:
         return one == other
+
+
+def nearest(version: str, known: Iterable[str]) -> str | None:
+    """Find the version that was probably meant: one with nearly the same characters."""
+    return next(iter(get_close_matches(version, list(known), n=1, cutoff=_NEAR)), None)
 
 
 def bare(version: str) -> str:

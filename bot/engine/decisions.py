@@ -11,7 +11,7 @@ from bot.domain.reasons import Reason
 from bot.domain.releases import Release
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import rules_for, rules_of
-from bot.engine import emergencies
+from bot.engine import emergencies, tagged
 from bot.engine.approving import Approving
 from bot.engine.deciding import Change, approvers, emergency_roles
 from bot.errors import UserError
@@ -37,6 +37,7 @@ class Decisions(Approving):
             await self._must(env.rights.release, request.service, what)
         if rules.approvals.people_only:
             await self._refuse_automation("ask for a release")
+        await tagged.check(self._world, request, rules)
 
         async def store(session: Session) -> Message | None:
             if await releases.by_request(session, self._key):

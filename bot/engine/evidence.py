@@ -22,7 +22,7 @@ from bot.domain.scan_events import scan_event
 from bot.domain.scanning import SECURITY_SET, is_complete, scan_of
 from bot.domain.sources import SHORTEST_TOKEN
 from bot.domain.submitted import Sender, Submitted
-from bot.engine.facts import spellings
+from bot.engine import tagged
 from bot.engine.waiting import ask_gates_again
 from bot.engine.world import World
 from bot.errors import UserError
@@ -81,11 +81,9 @@ class EvidenceDesk:
         return found
 
     async def _tagged(self, entry: Service, service: str, version: str) -> tuple[str, Tag]:
-        for spelling in spellings(version):
-            name = entry.tag.format(version=spelling)
-            found = await self._world.source.tag(entry.repository, name)
-            if found is not None:
-                return spelling, found
+        found = await tagged.look_up(self._world, entry.repository, entry.tag, version)
+        if found is not None:
+            return found
         raise evidence_refusals.no_version(service, version, entry.tag.format(version=version))
 
     async def take(self, place: Place, about: About, report: ReadReport) -> Taken:

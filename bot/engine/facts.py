@@ -21,7 +21,6 @@ from bot.domain.facts import (
     Running,
     Scan,
     SlotFact,
-    Tag,
     TagFact,
     Unknown,
 )
@@ -35,7 +34,7 @@ from bot.domain.sources import Pulled
 from bot.domain.stops import StopFacts
 from bot.domain.targets import Target, target_of
 from bot.domain.versions import Version, VersionError, same_version
-from bot.engine import held_back, stop_facts
+from bot.engine import held_back, stop_facts, tagged
 from bot.engine.asking import asked
 from bot.engine.proofs import Evidence, alerts_of, attested, evidence_of
 from bot.engine.rates import rates
@@ -60,7 +59,7 @@ async def gather(
     stored = await _from_store(world, request, rules, now, release_id)
     bad = () if going_back else stored.held_back
     tag, cluster, promotion, dependencies, dependents, traffic = await asyncio.gather(
-        _tag(world, request, rules),
+        tagged.find(world, request, rules, world.limits.source),
         asked("Kubernetes", world.cluster.look(rules.target), world.limits.cluster),
         _promotion(world, request, rules, now),
         _neighbours(world, request, rules.depends_on, stored.under_way),
@@ -161,33 +160,6 @@ async def _from_store(
     return stored
 
 
-def spellings(version: str) -> tuple[str, ...]:
-    """List how a version may be tagged: as typed, and with or without the `v`."""
-    other = version[1:] if version.startswith("v") else f"v{version}"
-    return (version, other)
-
-
-async def _tag(world: World, request: ReleaseRequest, rules: Rules) -> Known[TagFact] | Unknown:
-    async def find() -> TagFact:
-        for version in spellings(request.version):
-            name = rules.tag.format(version=version)
-            found = await world.source.tag(rules.repository, name)
-            if found is not None:
-                return TagFact(tag=found)
-        newest = await world.source.newest_tags(rules.repository, rules.tag, 3)
-        return TagFact(tag=None, newest=newest)
-
-    return await asked("GitHub", find(), world.limits.source)
-
-
-def version_as_tagged(request: ReleaseRequest, rules: Rules, tag: Tag) -> str:
-    """Spell the version as its tag does, so that images and inputs name what is there."""
-    for version in spellings(request.version):
-        if rules.tag.format(version=version) == tag.name:
-            return version
-    return request.version
-
-
 def _live_version(
     cluster: Known[ClusterFact] | Unknown,
     target: Target,
@@ -212,16 +184,9 @@ async def _commit_of(
     if known is not None or version is None:
         return known
 
-    async def find() -> Tag | None:
-        for spelling in spellings(version):
-            name = rules.tag.format(version=spelling)
-            found = await world.source.tag(rules.repository, name)
-            if found is not None:
-                return found
-        return None
-
-    answer = await asked("GitHub", find(), world.limits.source)
-    return answer.value.commit if isinstance(answer, Known) and answer.value else None
+    look = tagged.look_up(world, rules.repository, rules.tag, version)
+    answer = await asked("GitHub", look, world.limits.source)
+    return answer.value[1].commit if isinstance(answer, Known) and answer.value else None
 
 
 async def _of_commit(

@@ -14,7 +14,7 @@ from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.domain.titles import named_release
 from bot.engine import unmanaged
-from bot.engine.facts import spellings
+from bot.engine.tagged import spellings
 from bot.engine.waiting import ask_gates_again
 from bot.engine.world import World
 from bot.ports import Webhook

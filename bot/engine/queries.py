@@ -18,8 +18,8 @@ from bot.domain.standing import in_the_way
 from bot.domain.story import Story
 from bot.domain.versions import bare
 from bot.domain.whereabouts import Whereabouts
-from bot.engine import proof, scans, stop_facts
-from bot.engine.facts import gather, running, version_as_tagged
+from bot.engine import proof, scans, stop_facts, tagged
+from bot.engine.facts import gather, running
 from bot.engine.people import roles_of
 from bot.engine.whereabouts import look
 from bot.engine.world import World
@@ -174,12 +174,16 @@ class Queries:
     async def plan(
         self, request: ReleaseRequest, now: datetime, by: str
     ) -> tuple[ReleaseRequest, tuple[GateResult, ...], Plan | None, Facts]:
-        """Gather facts and ask every gate, as that person's release would. Stores nothing."""
+        """Gather facts and ask every gate, as that person's release would. Stores nothing.
+
+        Raises UserError where the version has no tag.
+        """
         rules = rules_of(self._world.catalog(), request)
         facts = await gather(self._world, request, rules, now)
+        tagged.check_fact(request, rules, facts.tag)
         if isinstance(facts.tag, Known) and facts.tag.value.tag is not None:
-            tagged = version_as_tagged(request, rules, facts.tag.value.tag)
-            request = request.model_copy(update={"version": tagged})
+            version = tagged.as_tagged(request, rules, facts.tag.value.tag)
+            request = request.model_copy(update={"version": version})
         gates = evaluate_all(request, facts, rules)
         if request.emergency:
             gates = override(gates, rules, by, request.reason or "")

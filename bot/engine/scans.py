@@ -9,8 +9,9 @@ from bot.domain.scanned import SHOWN, Compared, Scanned
 from bot.domain.scanning import SECURITY_SET
 from bot.domain.scores import scores_of
 from bot.domain.submitted import Submitted
+from bot.engine import tagged
 from bot.engine.asking import asked
-from bot.engine.facts import running, spellings
+from bot.engine.facts import running
 from bot.engine.proofs import alerts_of, attested
 from bot.engine.world import World
 from bot.errors import PermanentError, TemporaryError
@@ -55,10 +56,9 @@ async def look(world: World, service: str, version: str) -> Scanned:
 
 async def _tagged(world: World, service: str, version: str) -> tuple[str, Tag]:
     entry = world.catalog().services[service]
-    for spelling in spellings(version):
-        found = await world.source.tag(entry.repository, entry.tag.format(version=spelling))
-        if found is not None:
-            return spelling, found
+    found = await tagged.look_up(world, entry.repository, entry.tag, version)
+    if found is not None:
+        return found
     raise evidence_refusals.no_version(service, version, entry.tag.format(version=version))
 
 
@@ -89,11 +89,8 @@ async def _live(
 
 
 async def _commit(world: World, rules: Rules, version: str) -> str | None:
-    for spelling in spellings(version):
-        found = await world.source.tag(rules.repository, rules.tag.format(version=spelling))
-        if found is not None:
-            return found.commit
-    return None
+    found = await tagged.look_up(world, rules.repository, rules.tag, version)
+    return found[1].commit if found is not None else None
 
 
 async def _changes(

@@ -25,8 +25,8 @@ from bot.domain.returning import return_gates, return_rules
 from bot.domain.reusing import news_of, seen_of
 from bot.domain.rules import Rules, bake_seconds, rules_of, runs_in
 from bot.domain.standing import recorded
-from bot.engine import emergencies, record, votes
-from bot.engine.facts import gather, version_as_tagged
+from bot.engine import emergencies, record, tagged, votes
+from bot.engine.facts import gather
 from bot.engine.world import World
 from bot.store import approvals, audit, leases, releases
 from bot.store.leases import Lease
@@ -168,7 +168,7 @@ def not_in_catalog(world: World, release: Release) -> GateResult | None:
 def _spelled(release: Release, rules: Rules, facts: Facts) -> Release:
     if not isinstance(facts.tag, Known) or facts.tag.value.tag is None:
         return release
-    version = version_as_tagged(release.request, rules, facts.tag.value.tag)
+    version = tagged.as_tagged(release.request, rules, facts.tag.value.tag)
     request = release.request.model_copy(update={"version": version})
     return release.model_copy(update={"request": request})
 

@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+import pytest
+
 from integrations.simulated.kubernetes import seeding
-from tests.tester import ANA, BEN, CY, REPO, Bot
+from integrations.simulated.server import Fault
+from tests.tester import ANA, BEN, CHANNEL, CY, REPO, Bot
 
 
 async def blocked(bot: Bot, words: str = "/release payments v2.1.0 prod") -> str:
@@ -88,10 +91,42 @@ async def test_scans_by_severity_missing_and_not_enabled(bot: Bot) -> None:
     assert "Code scanning is not enabled for quantivista/platform." in bot.card()
 
 
-async def test_an_unknown_version_names_the_newest(bot: Bot) -> None:
+NEWEST = "The newest are v2.1.0, v2.0.5, v1.9.0."
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("v2.1.9", f"payments has no tag v2.1.9. Did you mean v2.1.0? {NEWEST}"),
+        ("v9.9.9", f"payments has no tag v9.9.9. {NEWEST}"),
+    ],
+)
+async def test_an_unknown_version_is_no_release(bot: Bot, version: str, said: str) -> None:
+    for words in ("{} prod", "{} prod --dry-run"):
+        await bot.says(f"/release payments {words.format(version)}")
+        assert said in bot.told(ANA)
+    await bot.says(f"/release plan payments {version} prod", by=BEN)
+    assert said in bot.told(BEN)
+    assert await bot.all_releases() == []
+    assert bot.world.slack.space.roots(CHANNEL) == []
+
+
+async def test_where_there_are_no_tags_one_is_to_be_pushed(bot: Bot) -> None:
+    bot.world.github.repository(REPO).tags.clear()
+    await bot.says("/release payments v2.1.0 prod")
+    assert "payments has no tag v2.1.0. It has no tags yet: push one first." in bot.told(ANA)
+
+
+async def test_while_github_is_silent_the_release_waits_for_what_it_says(bot: Bot) -> None:
+    github = bot.world.github
+    github.fail(Fault("status", path="/git/ref/tags/", times=None))
     card = await blocked(bot, "/release payments v2.1.9 prod")
-    assert "payments has no tag v2.1.9." in card
-    assert "The newest are v2.1.0, v2.0.5, v1.9.0." in card
+    assert "version unknown: GitHub answered 503" in card
+    github.heal()
+    await bot.clicks("Retry")
+    await bot.until(lambda r: r.reason == "version_unknown")
+    assert "payments has no tag v2.1.9." in bot.card()
+    assert NEWEST in bot.card()
 
 
 async def test_what_is_live_already_is_no_release(bot: Bot) -> None:
