@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from datetime import time, timedelta
 from difflib import get_close_matches
+from functools import cache
 from string import Formatter
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -77,12 +78,17 @@ def _pattern(text: str) -> str:
 
 def a_zone(text: str) -> str:
     """Give the name of a time zone back. Raises ValueError where there is none such."""
-    known = available_timezones()
-    if text in known:
+    if text in _zones():
         return text
-    close = get_close_matches(text, sorted(known), n=1, cutoff=0.6)
+    close = get_close_matches(text, sorted(_zones()), n=1, cutoff=0.6)
     mean = f" Did you mean {close[0]}?" if close else " An example is America/New_York."
     raise ValueError(f"there is no time zone {text}.{mean}")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Read the names from the machine once: that walks a folder, and stored rules are checked."""
+    return frozenset(available_timezones())
 
 
 def weekdays(text: str) -> frozenset[int]:

@@ -1,6 +1,7 @@
 """Brings the database to this version's schema. Two processes that start at once do it once."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -49,8 +50,7 @@ async def standing(store: Store) -> tuple[str | None, tuple[str, ...]]:
     async with store.read() as session:
         connection = await session.connection()
         stored = await connection.run_sync(_stored)
-    known = ScriptDirectory.from_config(config()).walk_revisions()
-    return stored, tuple(script.revision for script in known)
+    return stored, _known()
 
 
 async def _upgrade(store: Store) -> None:
@@ -67,15 +67,18 @@ def _to_head(connection: Connection) -> None:
     A schema that only a newer version knows is left: migrations only add for one version, so that
     the one before works on it, beside the newer one or after it was taken back.
     """
-    made, stored = config(connection), _stored(connection)
-    scripts = ScriptDirectory.from_config(made)
-    newest = scripts.get_current_head()
-    if stored is not None and stored not in {
-        script.revision for script in scripts.walk_revisions()
-    }:
-        log.warning("schema_newer", stored=stored, newest_known=newest)
-    elif stored != newest:
-        command.upgrade(made, "head")
+    stored, known = _stored(connection), _known()
+    if stored is not None and stored not in known:
+        log.warning("schema_newer", stored=stored, newest_known=known[0])
+    elif stored != known[0]:
+        command.upgrade(config(connection), "head")
+
+
+@cache
+def _known() -> tuple[str, ...]:
+    """List the schemas that this version knows, newest first."""
+    scripts = ScriptDirectory.from_config(config())
+    return tuple(script.revision for script in scripts.walk_revisions())
 
 
 def _stored(connection: Connection) -> str | None:

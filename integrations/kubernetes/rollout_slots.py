@@ -63,8 +63,9 @@ class RolloutSlots:
         """Write the patch that sets the image, and notes which slot is stable meanwhile.
 
         How many pods there are is Argo's business: where only that was to change, there is none.
+        Where nothing was to change, only our mark is set.
         """
-        if patch.image is None:
+        if patch.image is None and patch.replicas is not None:
             return []
         item = await self.rollout(target)
         rollout = Rollout(item)
@@ -81,7 +82,7 @@ class RolloutSlots:
         return [
             *patches.marks(item, fence, release),
             {"op": "test", "path": "/status/stableRS", "value": rollout.stable},
-            {"op": "add", "path": mark, "value": stable},
+            *([{"op": "add", "path": mark, "value": stable}] if patch.image is not None else []),
             *patches.slot_change(item, target.container(seen.slot), seen, wanted),
         ]
 

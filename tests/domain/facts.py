@@ -20,8 +20,7 @@ from bot.domain.facts import (
 )
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules, rules_for
-from integrations.catalog_file import parse_catalog
-from tests.tester import CATALOG
+from tests.tester import CATALOG, parsed
 from tests.virtual import START
 
 REQUEST = ReleaseRequest(service="payments", version="v2.1.0", environment="production")
@@ -29,7 +28,7 @@ SILENT = Unknown(why="GitHub didn't answer for 20 s")
 
 
 def catalog() -> Catalog:
-    return parse_catalog(CATALOG).catalog
+    return parsed(CATALOG).catalog
 
 
 def rules() -> Rules:

@@ -10,13 +10,14 @@ from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Outcome, Wait
 from bot.domain.releases import SlotBefore
 from bot.engine.steps.smoke_job import stop_job
-from bot.engine.steps.work import Work
+from bot.engine.steps.work import MARKED, Work
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import SlotPatch
 from bot.store import intents
 from bot.views import lines
 
 KIND = "restore"
+PATCH = "patch"
 PATIENCE = timedelta(minutes=2)
 """How long a workflow run that was asked to stop may still deploy over what is restored."""
 
@@ -28,19 +29,28 @@ async def run(work: Work) -> Outcome:
     if waiting:
         return waiting
     slot, before = await work.look_at(work.step.slot), _before(work)
-    patch = _patch(slot, before)
-    if before is None or patch is None:
-        changed = await _changed_before(work)
-        return Done(lines.slot_restored(work.where) if changed else None)
+    if before is None or not slot.exists:
+        return Done()
+    patch, intent = _patch(slot, before), await work.intent(PATCH)
+    if patch is None and intent is not None and intent.result is not None:
+        return Done(lines.slot_restored(work.where) if intent.result != MARKED else None)
     newer = work.newer_mark(work.plan.target.runner(slot.slot), slot.fence)
     if newer:
         return newer
-    await work.intend("patch", about=f"{work.where}: back to {before.image}")
+    if patch is None:
+        await work.mark(PATCH, _change(work, slot, SlotPatch()), about=f"{work.where} stays")
+        # What was begun before has been done, then: its patch was not recorded any more.
+        return Done(lines.slot_restored(work.where) if intent is not None else None)
+    await work.intend(PATCH, about=f"{work.where}: back to {before.image}")
+    await _change(work, slot, patch)
+    await work.record(PATCH, "patched")
+    return Wait(work.now, f"{work.where} is put back")
+
+
+async def _change(work: Work, slot: SlotFact, patch: SlotPatch) -> None:
     await work.world.cluster.change_slot(
         work.plan.target, slot, patch, fence=work.lease.fence, release=work.release.id
     )
-    await work.record("patch", "patched")
-    return Wait(work.now, f"{work.where} is put back")
 
 
 def _before(work: Work) -> SlotBefore | None:
@@ -68,10 +78,6 @@ def _patch(slot: SlotFact, before: SlotBefore | None) -> SlotPatch | None:
         version=before.version if wrong else None,
         replicas=before.replicas if resized else None,
     )
-
-
-async def _changed_before(work: Work) -> bool:
-    return await work.intent("patch") is not None
 
 
 async def _stop_run(work: Work) -> Wait | None:

@@ -35,11 +35,10 @@ async def run(work: Work) -> Outcome:
     newer = work.newer_mark("What carries the traffic", traffic.fence)
     if newer:
         return newer
+    stop = await _move_if_needed(work, traffic, want, None)
+    if stop:
+        return stop
     if dict(traffic.weights) != want:
-        stop = _may_move(work, traffic) or await _slot_not_ready(work, None)
-        if stop:
-            return stop
-        await _move(work, traffic, want)
         traffic = await work.world.cluster.look_at_traffic(work.plan.target)
     return await _confirm(work, traffic, want)
 
@@ -48,12 +47,26 @@ async def _move_at_once(work: Work, want: Mapping[Slot, int]) -> Outcome | None:
     """Begin a way back with a glance: who serves is read when the traffic has moved."""
     glance = await work.glance()
     newer = work.newer_mark("What carries the traffic", glance.traffic.fence)
-    if newer or dict(glance.traffic.weights) == want:
-        return newer
-    stop = await _slot_not_ready(work, glance.slot)
-    if stop is None:
-        await _move(work, glance.traffic, want)
-    return stop
+    return newer or await _move_if_needed(work, glance.traffic, want, glance.slot)
+
+
+async def _move_if_needed(
+    work: Work, traffic: TrafficFact, want: Mapping[Slot, int], slot: SlotFact | None
+) -> Outcome | None:
+    """Move traffic that is elsewhere. On a way back what is right is marked all the same.
+
+    Forward a process may be frozen right before its patch. Where the way back finds nothing to
+    undo, that patch would still be taken when the process wakes: our mark refuses it.
+    """
+    if dict(traffic.weights) != want:
+        stop = _may_move(work, traffic) or await _slot_not_ready(work, slot)
+        if stop:
+            return stop
+        await _move(work, traffic, want)
+    elif not work.forward and not await work.has_written(TRAFFIC):
+        about = f"traffic stays {written(want)}"
+        await work.mark(TRAFFIC, _set(work, traffic, want), about=about)
+    return None
 
 
 def shares(slot: Slot, weight: int) -> dict[Slot, int]:
@@ -110,11 +123,15 @@ def _old_slot_gone(work: Work, slot: SlotFact) -> Failed | None:
 
 
 async def _move(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> None:
-    cluster, target = work.world.cluster, work.plan.target
     about = f"traffic from {written(traffic.weights)} to {written(want)}"
     await work.intend(TRAFFIC, about=about, moved=work.forward)
-    await cluster.shift(target, traffic, want, fence=work.lease.fence, release=work.release.id)
+    await _set(work, traffic, want)
     await work.record(TRAFFIC, written(want))
+
+
+async def _set(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> None:
+    fence, release = work.lease.fence, work.release.id
+    await work.world.cluster.shift(work.plan.target, traffic, want, fence=fence, release=release)
 
 
 async def _confirm(work: Work, traffic: TrafficFact, want: Mapping[Slot, int]) -> Outcome:

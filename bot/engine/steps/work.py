@@ -1,7 +1,10 @@
 """What a step is given: its release, the outside, and the intents (check, then act; §4.3)."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+import structlog
 
 from bot.domain.catalog import Slot
 from bot.domain.facts import PodTrouble, SlotFact
@@ -13,12 +16,18 @@ from bot.engine import effects
 from bot.engine.effects import HeadStart
 from bot.engine.record import advance
 from bot.engine.world import World
+from bot.errors import ConflictError, PermanentError
 from bot.ports import Glance
 from bot.store import intents, leases
 from bot.store.intents import Intent
 from bot.store.leases import Lease
 from bot.views import lines
 from bot.views.words import took
+
+log = structlog.get_logger()
+
+MARKED = "marked"
+"""What came of an effect that changed nothing but the mark."""
 
 
 @dataclass
@@ -78,6 +87,26 @@ class Work:
         """Read what this step was about to do, if it ever was."""
         async with self.world.store.read() as session:
             return await intents.get(session, self.release.id, self.effect(name))
+
+    async def has_written(self, name: str) -> bool:
+        """Whether this step has done that effect: what it was done to bears our mark then."""
+        intent = await self.intent(name)
+        return intent is not None and intent.result is not None
+
+    async def mark(self, name: str, write: Awaitable[None], *, about: str) -> None:
+        """Put our mark on what is right already, by a write that changes nothing else.
+
+        A process may be frozen right before its patch, and the patch would still be taken when it
+        wakes. What the bot may not patch at all, no such process may either.
+        """
+        await self.intend(name, about=about)
+        try:
+            await write
+        except ConflictError:
+            raise
+        except PermanentError as error:
+            log.info("mark_refused", effect=name, error=str(error))
+        await self.record(name, MARKED)
 
     async def intend(self, name: str, *, about: str, moved: bool = False) -> Intent:
         """Write down what is about to be done. Raises StaleLeaseError if it is not ours to do."""

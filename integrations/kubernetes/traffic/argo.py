@@ -83,6 +83,8 @@ class ArgoRollouts(Way):
         """Promote it to the pause with that share, or to its end; or abort it."""
         rollout = Rollout(item)
         goal = self._check(item, target, move, marked=True)
+        if goal is None:
+            return []
         mark = pointer("metadata", "annotations", FENCE)
         under_ours = [{"op": "test", "path": mark, "value": str(move.fence)}, *_as_found(rollout)]
         if goal.abort:
@@ -97,13 +99,19 @@ class ArgoRollouts(Way):
             on.append({"op": "remove", "path": "/status/pauseConditions"})
         return [*under_ours, *on]
 
-    def _check(self, item: Object, target: Target, move: Move, *, marked: bool = False) -> "_Goal":
-        """Say what is to be done. Raises ConflictError where it is not as it was seen."""
+    def _check(
+        self, item: Object, target: Target, move: Move, *, marked: bool = False
+    ) -> "_Goal | None":
+        """Say what is to be done; None: it is only to be marked.
+
+        Raises ConflictError where it is not as it was seen.
+        """
         fact = self.read(item, target)
         fence = move.fence if marked else move.seen.fence
         if dict(fact.weights) != dict(move.seen.weights) or fact.fence != fence:
             raise ConflictError(f"Rollout {self.name(target)} changed in between")
-        return _goal(Rollout(item), move)
+        stays = dict(move.weights) == dict(move.seen.weights) and not move.to_end
+        return None if stays else _goal(Rollout(item), move)
 
     def judged(self, space: Space, target: Target) -> Iterator[Said]:
         """Say what is wrong with the Rollout, its steps, its Services and its container."""
