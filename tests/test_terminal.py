@@ -52,7 +52,7 @@ async def test_a_person_releases_and_rolls_back_at_a_terminal(stage: Stage) -> N
             ("ana>", "/as nobody"),
             ("There is no nobody", "1"),
             ("There is no button 1", "/release redis v9 prod"),
-            ("redis 9", "/scan trading-decision v2.1.0"),
+            ("redis has no tag redis/v9. The newest is v7.2.4.", "/scan trading-decision v2.1.0"),
             ("Security score 0.95", "/release trading-decision v2.1.0 prod"),
             ("Waiting for a release manager and security", "/as ben"),
             ("ben>", "5"),

@@ -5,7 +5,7 @@ comparisons separated by spaces or commas, all of which must hold: `>=1.4 <3`.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -154,6 +154,14 @@ def same_version(one: str | None, other: str | None) -> bool:
         return Version(one) == Version(other)
     except VersionError:
         return one == other
+
+
+def say_newest(versions: Sequence[str], most: int = 3) -> str:
+    """Say which tagged versions are the newest; `versions`: newest first."""
+    shown = versions[:most]
+    if not shown:
+        return "It has no tags yet: push one first."
+    return f"The newest {'is' if len(shown) == 1 else 'are'} {', '.join(shown)}."
 
 
 def nearest(version: str, known: Iterable[str]) -> str | None:

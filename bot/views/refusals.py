@@ -6,7 +6,7 @@ from bot.domain.lifecycle import WAITING, State
 from bot.domain.plans import short_digest
 from bot.domain.reasons import Reason
 from bot.domain.releases import Release
-from bot.domain.versions import bare, nearest
+from bot.domain.versions import bare, nearest, say_newest
 from bot.errors import UserError
 from bot.views.words import moment, people, person
 
@@ -53,17 +53,12 @@ def no_right(what: str, who: Sequence[str], roles: Sequence[str]) -> UserError:
     return UserError(f"You can't {what}: it takes {needed}.{tail}", Reason.NO_RIGHT)
 
 
-def no_such_version(
-    service: str, version: str, tag: str, newest: Sequence[str], shown: int = 3
-) -> UserError:
+def no_such_version(service: str, version: str, tag: str, newest: Sequence[str]) -> UserError:
     """The version has no tag; say which was probably meant, and which are the newest."""
     guess = nearest(version, newest)
     mean = f" Did you mean {guess}?" if guess else ""
-    there = f" The newest are {', '.join(newest[:shown])}." if newest else _NO_TAGS
-    return UserError(f"{service} has no tag {tag}.{mean}{there}", Reason.VERSION_UNKNOWN)
-
-
-_NO_TAGS = " It has no tags yet: push one first."
+    said = f"{service} has no tag {tag}.{mean} {say_newest(newest)}"
+    return UserError(said, Reason.VERSION_UNKNOWN)
 
 
 def own_request(others: Sequence[str]) -> UserError:

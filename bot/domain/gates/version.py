@@ -5,7 +5,7 @@ from bot.domain.gates.result import GateResult, failed, passed, unknown
 from bot.domain.reasons import Reason
 from bot.domain.requests import ReleaseRequest
 from bot.domain.rules import Rules
-from bot.domain.versions import bare, same_version
+from bot.domain.versions import bare, same_version, say_newest
 
 NAME = "version"
 POSITION = 10
@@ -17,12 +17,11 @@ def evaluate(request: ReleaseRequest, facts: Facts, rules: Rules) -> GateResult:
         return unknown(NAME, facts.tag)
     tag = facts.tag.value.tag
     if tag is None:
-        newest = ", ".join(facts.tag.value.newest[:3])
         return failed(
             NAME,
             Reason.VERSION_UNKNOWN,
             f"{request.service} has no tag {rules.tag.format(version=request.version)}.",
-            f"The newest are {newest}." if newest else "It has no tags yet: push one first.",
+            say_newest(facts.tag.value.newest),
         )
     if isinstance(facts.cluster, Known) and same_version(facts.live_version, request.version):
         return failed(
