@@ -23,9 +23,6 @@ from bot.store import catalogs, events
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0
-"""How often what is due is looked for."""
-
 AT_ONCE = 16
 """Most deliveries under way to one sink: each is another service's."""
 
@@ -48,24 +45,24 @@ class EventPost:
     async def run(self) -> None:
         """Work until the process ends."""
         while self._wake.open:
-            pause = POLL_SECONDS
+            pause: float | None = None
             try:
                 await self.send_due()
                 pause = await self._till_next()
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
-            await self._wake.wait(pause)
+            await self._wake.rest(pause)
 
     def close(self) -> None:
         """Let the loop end when its present turn is over."""
         self._wake.close()
 
-    async def _till_next(self) -> float:
+    async def _till_next(self) -> float | None:
         """Seconds until the next is due. What is due now is under way, and rings."""
         now = self._world.clock.now()
         async with self._world.store.read() as session:
             due = await events.next_due(session, after=now)
-        return min(POLL_SECONDS, (due - now).total_seconds()) if due else POLL_SECONDS
+        return (due - now).total_seconds() if due else None
 
     async def send_due(self) -> int:
         """Begin to send what may be sent now; count it."""

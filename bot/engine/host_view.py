@@ -28,9 +28,6 @@ from bot.views.host_view import DeploymentView, PlanView
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0
-"""How often what is due is looked for."""
-
 AT_ONCE = 3
 """Most releases that are shown at a time: gates and runs ask GitHub too, and go first."""
 
@@ -68,23 +65,23 @@ class HostViews:
     async def run(self) -> None:
         """Work until the process ends."""
         while self._wake.open:
-            pause = POLL_SECONDS
+            pause: float | None = None
             try:
                 await self.send_due()
                 pause = await self._till_next()
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
-            await self._wake.wait(pause)
+            await self._wake.rest(pause)
 
     def close(self) -> None:
         """Let the loop end when its present turn is over."""
         self._wake.close()
 
-    async def _till_next(self) -> float:
+    async def _till_next(self) -> float | None:
         now = self._world.clock.now()
         async with self._world.store.read() as session:
             due = await host_views.next_due(session, now)
-        return min(POLL_SECONDS, (due - now).total_seconds()) if due else POLL_SECONDS
+        return (due - now).total_seconds() if due else None
 
     async def send_due(self) -> int:
         """Begin to show what is due; count it."""

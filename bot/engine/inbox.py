@@ -116,7 +116,7 @@ class Inbox:
                 log.warning("database_unreachable", error=str(error))
                 started = 0
             if not started:
-                await self._world.commands.wait(1.0)
+                await self._world.commands.rest()
 
     async def start_due(self) -> int:
         """Take up what is due; count it."""

@@ -75,7 +75,7 @@ class Outbox:
                 log.warning("database_unreachable", error=str(error))
             except StaleLeaseError:
                 log.warning("duty_lost", duty="slack")
-            await self._world.mail.wait(await self._rest())
+            await self._world.mail.rest(await self._till_next())
             await asyncio.sleep(GATHER_SECONDS)
 
     async def settle(self) -> None:
@@ -86,11 +86,9 @@ class Outbox:
         """Let a chart that is under way end soon; one cut short is looked for before a repeat."""
         await self.at_work.end()
 
-    async def _rest(self) -> float:
+    async def _till_next(self) -> float | None:
         due = await self._next_due()
-        if due is None:
-            return 1.0
-        return min(1.0, max((due - self._world.clock.now()).total_seconds(), 0.02))
+        return max((due - self._world.clock.now()).total_seconds(), 0.02) if due else None
 
     async def _next_due(self) -> datetime | None:
         try:

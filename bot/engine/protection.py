@@ -19,9 +19,6 @@ from bot.store.protections import Held
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0
-"""How often what is due is looked for."""
-
 AT_ONCE = 3
 """Most jobs that are looked at at a time."""
 
@@ -50,7 +47,7 @@ class GateKeeper:
                 await self.send_due()
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
-            await self._wake.wait(POLL_SECONDS)
+            await self._wake.rest()
 
     def close(self) -> None:
         """Let the loop end when its present turn is over."""

@@ -20,7 +20,7 @@ from bot.engine import afterwards, waiting, working
 from bot.engine.effects import HeadStart
 from bot.engine.faults import fault_id
 from bot.engine.places import Places
-from bot.engine.world import World
+from bot.engine.world import POLL_SECONDS, World
 from bot.errors import StaleLeaseError, TemporaryError
 from bot.store import (
     cards,
@@ -41,9 +41,6 @@ log = structlog.get_logger()
 
 RENEW_SECONDS = 1.0
 """How often a lease is renewed while a tick runs."""
-
-POLL_SECONDS = 1.0
-"""How often due rows are looked for in case a wake-up was lost."""
 
 LOOK_SECONDS = 0.03
 """The least time between two looks while ticks are under way: each of them rings when it ends."""
@@ -87,8 +84,10 @@ class Reconciler:
                 pause = await self._till_next()
             except TemporaryError as error:
                 log.warning("database_unreachable", error=str(error))
-                pause = POLL_SECONDS
-            await self._world.work.wait(min(pause, ASK_AGAIN_SECONDS) if self._elsewhere else pause)
+                pause = None
+            if self._elsewhere:
+                pause = ASK_AGAIN_SECONDS if pause is None else min(pause, ASK_AGAIN_SECONDS)
+            await self._world.work.rest(pause)
             if self._at_work or self._back:
                 await asyncio.sleep(LOOK_SECONDS)
 
@@ -99,12 +98,12 @@ class Reconciler:
             self._changed.add(release_id)
             self._world.work.ring()
 
-    async def _till_next(self) -> float:
+    async def _till_next(self) -> float | None:
         """Seconds until the next release is due. What is due now is at work, and rings."""
         now = self._world.clock.now()
         async with self._world.store.read() as session:
             due = await releases.next_due(session, after=now)
-        return min(POLL_SECONDS, (due - now).total_seconds()) if due else POLL_SECONDS
+        return (due - now).total_seconds() if due else None
 
     async def start_due(self) -> int:
         """Start a tick for each due release that this process is not at work on; count them."""

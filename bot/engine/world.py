@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from random import uniform
 
 from bot.domain.catalog import Catalog
 from bot.engine.metrics import Metrics
@@ -68,6 +69,10 @@ class Limits:
     """How long the first try again after a refusal waits; each further one twice as long."""
 
 
+POLL_SECONDS = 1.0
+"""How often a loop looks for what is due, about: in case a wake-up was lost."""
+
+
 class Wake:
     """Wakes one loop of this process. Cheap to ring, and rings are not counted.
 
@@ -78,6 +83,9 @@ class Wake:
     def __init__(self, publish: Callable[[], None] | None = None) -> None:
         self._bell = asyncio.Event()
         self._publish = publish
+        # Each loop has its own step: those that look in the same moment, second for second, keep
+        # an ack waiting for all of them.
+        self._poll = POLL_SECONDS * uniform(0.8, 1.2)  # noqa: S311 - nothing secret
         self.open = True
         """Whether the loop is to go on after its present turn."""
 
@@ -95,6 +103,10 @@ class Wake:
         """Let the loop end when its present turn is over."""
         self.open = False
         self.ring()
+
+    async def rest(self, seconds: float | None = None) -> None:
+        """Wait for a ring, or until something is due, but not for long."""
+        await self.wait(self._poll if seconds is None else min(self._poll, seconds))
 
     async def wait(self, seconds: float) -> None:
         """Wait for a ring, or that many seconds of real time."""
