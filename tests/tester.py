@@ -364,12 +364,23 @@ class Bot:
             connection = await session.connection()
             return Due(*await connection.run_sync(lambda sync: sync.execute(DUE).one()))
 
-    def _next(self, due: Due) -> datetime | None:
-        """When something is due next, in the bot or in the world."""
+    def _times(self, due: Due) -> tuple[datetime | None, ...]:
+        """When each kind of thing is due next, in the bot and in the world."""
         next_sleeper = self.world.clock.next_sleeper()
-        return soonest(
-            due.command, due.release, due.mail, due.event, due.view, due.gate, next_sleeper
-        )
+        return due.command, due.release, due.mail, due.event, due.view, due.gate, next_sleeper
+
+    async def _blocked(self, due: Due) -> datetime:
+        """Say when something may go on where what is due did not begin.
+
+        After a fault a release is left alone for a while. Else a lease is in the way, and those
+        are real time.
+        """
+        now = self.world.clock.now()
+        rests = [moment for moment in self.app.reconciler._bugs.values() if moment > now]
+        if rests and self._has_come(due.release):
+            return min(rests + [t for t in self._times(due) if t is not None and t > now])
+        await asyncio.sleep(LEASE_LOOK)
+        return now
 
     async def step(
         self, limit: timedelta = timedelta(hours=2), due: Due | None = None
@@ -378,13 +389,13 @@ class Bot:
 
         `due`: what the turn before this one said, if nothing happened since.
         """
-        moment = self._next(due or await self._due())
+        due = due or await self._due()
+        moment = soonest(*self._times(due))
         if moment is None:
             return None
         clock = self.world.clock
         if moment <= clock.now():
-            # It is due and did not begin: a lease is in the way, and those are real time.
-            await asyncio.sleep(LEASE_LOOK)
+            moment = await self._blocked(due)
         target = max(moment, clock.now() + timedelta(milliseconds=1))
         if target - clock.now() > limit:
             return None
@@ -424,14 +435,12 @@ class Bot:
 
     async def passes(self, duration: timedelta) -> None:
         """Let that much time pass, doing what falls due on the way."""
-        end = self.world.clock.now() + duration
+        clock = self.world.clock
+        end = clock.now() + duration
         for _ in range(STUCK):
-            due = await self._due()
-            moment = self._next(due)
-            if moment is None or moment > end:
+            if clock.now() >= end or await self.step(end - clock.now()) is None:
                 break
-            await self.step(duration, due)
-        await self.world.clock.advance_to(end)
+        await clock.advance_to(max(end, clock.now()))
         await self.works()
 
     # Looking.

@@ -14,7 +14,7 @@ from bot.domain.lifecycle import State
 from bot.domain.releases import Release
 from bot.engine import record
 from bot.engine.world import World
-from bot.errors import ConflictError, PermanentError, TemporaryError
+from bot.errors import ConflictError, PermanentError, StoreError, TemporaryError
 from bot.ports import SlotPatch
 from bot.store import audit, leases, releases
 from bot.store.leases import Lease
@@ -35,13 +35,20 @@ def is_wanted(release: Release) -> bool:
 LATER = timedelta(minutes=1)
 """How long after the window: a click right at its end has been taken by then."""
 
+AGAIN_SECONDS = 30.0
+"""How soon it is tried again where the cluster gave no answer: nobody waits for it."""
+
 
 async def settle(world: World, lease: Lease, release: Release) -> None:
     """Do what is due after the window, if it still is."""
-    if is_wanted(release):
+    if not is_wanted(release):
+        return await _write(world, lease, release, None)
+    try:
         await scale_down(world, lease, release)
-    else:
-        await _write(world, lease, release, None)
+    except StoreError:
+        raise
+    except TemporaryError as error:
+        raise TemporaryError(str(error), AGAIN_SECONDS) from error
 
 
 async def scale_down(world: World, lease: Lease, release: Release) -> None:

@@ -21,7 +21,7 @@ from bot.engine.effects import HeadStart
 from bot.engine.faults import fault_id
 from bot.engine.places import Places
 from bot.engine.world import POLL_SECONDS, World
-from bot.errors import StaleLeaseError, TemporaryError
+from bot.errors import StaleLeaseError, StoreError, TemporaryError
 from bot.store import (
     cards,
     duties,
@@ -312,13 +312,29 @@ class Reconciler:
 
     @asynccontextmanager
     async def _renewed(self, lease: Lease) -> AsyncIterator[None]:
-        """Keep the lease while the work goes on. The fence guards; this only keeps others away."""
+        """Keep the lease while the work goes on. The fence guards; this only keeps others away.
+
+        Where something outside gave no answer the lease is given back: nobody is to wait for it.
+        """
         renewing = asyncio.create_task(self._renew(lease))
+        silent = False
         try:
             yield
+        except TemporaryError as error:
+            silent = not isinstance(error, StoreError)
+            raise
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
+            if silent:
+                await self._give_back(lease)
+
+    async def _give_back(self, lease: Lease) -> None:
+        try:
+            async with self._world.store.write() as session:
+                await leases.hold(session, lease, None)
+        except (StaleLeaseError, TemporaryError) as error:
+            log.info("lease_left", error=str(error))
 
     async def _renew(self, lease: Lease) -> None:
         while True:
