@@ -81,9 +81,10 @@ def _line(line: str) -> str:
     for pattern in (_QUOTED, _NESTED, _SAID, _EQUALS, _OPTION, _PROSE):
         line = pattern.sub(rf"\1\2{MASK}", line)
     line = _EMAIL.sub(MASK, line)
+    # Whole runs first: the digits in the middle of a key may be a card's by chance.
+    line = _RUN.sub(lambda found: MASK if _is_random(found[0]) else found[0], line)
     line = _IBAN.sub(MASK, line)
-    line = _CARD.sub(lambda found: MASK if _luhn(found[0]) else found[0], line)
-    return _RUN.sub(lambda found: MASK if _is_random(found[0]) else found[0], line)
+    return _CARD.sub(lambda found: MASK if _luhn(found[0]) else found[0], line)
 
 
 def _luhn(text: str) -> bool:
