@@ -376,8 +376,10 @@ class Bot:
         are real time.
         """
         now = self.world.clock.now()
-        rests = [moment for moment in self.app.reconciler._bugs.values() if moment > now]
-        if rests and self._has_come(due.release):
+        async with self.app.store.read() as session:
+            waiting = [release for release, _, _ in await releases.due(session, now)]
+        rests = [self.app.reconciler._bugs.get(release, now) for release in waiting]
+        if rests and min(rests) > now:
             return min(rests + [t for t in self._times(due) if t is not None and t > now])
         await asyncio.sleep(LEASE_LOOK)
         return now

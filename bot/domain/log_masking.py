@@ -6,6 +6,7 @@ It knows shapes, not meanings: a password in a sentence has no shape.
 """
 
 import re
+from collections.abc import Iterator
 
 from bot.domain import masking
 from bot.domain.masking import MASK
@@ -81,10 +82,28 @@ def _line(line: str) -> str:
     for pattern in (_QUOTED, _NESTED, _SAID, _EQUALS, _OPTION, _PROSE):
         line = pattern.sub(rf"\1\2{MASK}", line)
     line = _EMAIL.sub(MASK, line)
-    # Whole runs first: the digits in the middle of a key may be a card's by chance.
-    line = _RUN.sub(lambda found: MASK if _is_random(found[0]) else found[0], line)
-    line = _IBAN.sub(MASK, line)
-    return _CARD.sub(lambda found: MASK if _luhn(found[0]) else found[0], line)
+    return _without(line, sorted(_numbers_and_runs(line)))
+
+
+def _numbers_and_runs(line: str) -> Iterator[tuple[int, int]]:
+    """Find what goes, from where to where.
+
+    All are looked for in the same line: the digits in the middle of a key may be a card's by
+    chance, and a key may touch a card's number; whoever masked one first would split the other.
+    """
+    yield from (found.span() for found in _RUN.finditer(line) if _is_random(found[0]))
+    yield from (found.span() for found in _IBAN.finditer(line))
+    yield from (found.span() for found in _CARD.finditer(line) if _luhn(found[0]))
+
+
+def _without(line: str, spans: list[tuple[int, int]]) -> str:
+    """Put one mask where spans touch or lie in one another. They are sorted."""
+    said, end = "", 0
+    for begin, until in spans:
+        if begin > end or not end:
+            said += line[end:begin] + MASK
+        end = max(end, until)
+    return said + line[end:]
 
 
 def _luhn(text: str) -> bool:

@@ -83,6 +83,9 @@ def test_in_json_and_in_json_within_json(name: str, secret: str, nested: bool) -
 
 
 @example("", "0000000000000a23575158707178a000000000aa", "")
+@example("", "4111 1111 1111 1111/8f3a9c1b2d4e5f60", "")
+@example("", "8f3a9c1b2d4e5f60=4111 1111 1111 1111", "")
+@example("", "8f3a9c1b2d4e5f60/DE89 3704 0044 0532 0130 00", "")
 @given(AROUND, st.one_of(SHAPED, RANDOM), AROUND)
 def test_shapes_and_randomness_need_no_name(before: str, secret: str, after: str) -> None:
     assert gone(secret, masked(f"{before} {secret} {after}"))

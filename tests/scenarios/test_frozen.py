@@ -10,6 +10,10 @@ import pytest
 from bot.domain.releases import Release
 from bot.errors import ConflictError
 from bot.ports import SlotPatch
+from integrations.kubernetes import KubernetesCluster, patches
+from integrations.kubernetes.kinds import DEPLOYMENTS, ROLLOUTS
+from integrations.kubernetes.traffic import way_of
+from integrations.kubernetes.traffic.way import Move
 from integrations.simulated.kubernetes import istio
 from integrations.simulated.server import Fault
 from tests.scenarios.conftest import Given
@@ -56,6 +60,12 @@ def no_patch_arrives(bot: Bot, path: str) -> None:
     bot.world.kubernetes.fail(Fault("status", path=path, method="PATCH", times=None))
 
 
+def adapter(bot: Bot) -> KubernetesCluster:
+    cluster = bot.app.world.cluster
+    assert isinstance(cluster, KubernetesCluster)
+    return cluster
+
+
 @pytest.mark.parametrize("way", KINDS)
 async def test_no_traffic_moves_after_the_way_back(world: World, given: Given, way: str) -> None:
     service, path = KINDS[way]
@@ -65,15 +75,17 @@ async def test_no_traffic_moves_after_the_way_back(world: World, given: Given, w
     no_patch_arrives(bot, path)
     found = await bot.until(lambda r: is_at("shift")(r) and r.progress.moved, release)
     assert found.plan is not None
-    cluster, target = bot.app.world.cluster, found.plan.target
+    cluster, target = adapter(bot), found.plan.target
+    share = found.plan.steps[found.progress.step].weight or 0
     seen = await cluster.look_at_traffic(target)
+    move = Move(seen, {"green": share, "blue": 100 - share}, 1, release)
+    carrier = way_of(target)
+    patch = await carrier.patch(cluster._reader, target, move)
     bot.world.kubernetes.heal()
     await bot.clicks("Roll back", by=ANA)
     await bot.until("rolled_back", release)
-    share = found.plan.steps[found.progress.step].weight or 0
-    green = {"green": share, "blue": 100 - share}
     with pytest.raises(ConflictError):
-        await cluster.shift(target, seen, green, fence=1, release=release)
+        await cluster._patch(target, carrier.kind, carrier.name(target), patch)
     assert bot.live(service) == "blue"
 
 
@@ -87,12 +99,49 @@ async def test_no_image_is_set_after_the_end(world: World, given: Given, way: st
     release = await approved(bot, service)
     found = await bot.until(lambda r: is_at("deploy")(r) and r.progress.before is not None, release)
     assert found.plan is not None
-    cluster, target = bot.app.world.cluster, found.plan.target
+    cluster, target = adapter(bot), found.plan.target
     seen = await cluster.look_at_slot(target, "green")
+    wanted = SlotPatch(image=f"quantivista/{service}:v2.1.0")
+    if target.is_rollout:
+        kind, name = ROLLOUTS, service
+        patch = await cluster._rollouts.set_image(target, seen, wanted, 1, release)
+    else:
+        kind, name = DEPLOYMENTS, target.deployment("green")
+        item = await cluster._deployment(target, "green")
+        marks = patches.marks(item, 1, release)
+        patch = [*marks, *patches.slot_change(item, target.container("green"), seen, wanted)]
     bot.world.kubernetes.heal()
     await bot.clicks("Cancel", by=ANA)
     await bot.until("cancelled", release)
-    patch = SlotPatch(image=f"quantivista/{service}:v2.1.0", replicas=3)
+    assert "as it was before" not in bot.thread(release)
     with pytest.raises(ConflictError):
-        await cluster.change_slot(target, seen, patch, fence=1, release=release)
+        await cluster._patch(target, kind, name, patch)
     assert (await cluster.look_at_slot(target, "green")).image == seen.image
+
+
+async def test_a_mark_that_is_newer_holds_no_cancel_up(given: Given) -> None:
+    bot = await given(catalog=SET_IMAGE)
+    no_patch_arrives(bot, "deployments/payments-green")
+    release = await approved(bot, "payments")
+    await bot.until(lambda r: is_at("deploy")(r) and r.progress.before is not None, release)
+    marked = {"metadata": {"annotations": {"release-bot/fence": "9000"}}}
+    bot.world.kubernetes.cluster.edit("deployments", SPACE, "payments-green", marked)
+    bot.world.kubernetes.heal()
+    await bot.clicks("Cancel", by=ANA)
+    await bot.until("cancelled", release)
+
+
+async def test_a_mark_leaves_the_weights_as_somebody_wrote_them(given: Given) -> None:
+    bot = await given()
+    release = await approved(bot, "orders")
+    await bot.until(is_at("smoke"), release)
+    no_patch_arrives(bot, "httproutes/orders")
+    await bot.until(lambda r: is_at("shift")(r) and r.progress.moved, release)
+    cluster = bot.world.kubernetes.cluster
+    before = cluster.objects.get("httproutes", SPACE, "orders")["spec"]
+    bot.world.kubernetes.heal()
+    await bot.clicks("Roll back", by=ANA)
+    await bot.until("rolled_back", release)
+    after = cluster.objects.get("httproutes", SPACE, "orders")
+    assert after["spec"] == before
+    assert after["metadata"]["annotations"]["release-bot/release"] == release

@@ -5,19 +5,22 @@ done it does not touch: only the workflow can take that back.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.domain.facts import SlotFact
 from bot.domain.outcomes import Done, Outcome, Wait
 from bot.domain.releases import SlotBefore
 from bot.engine.steps.smoke_job import stop_job
-from bot.engine.steps.work import MARKED, Work
+from bot.engine.steps.work import Work
 from bot.errors import PermanentError, TemporaryError
 from bot.ports import SlotPatch
 from bot.store import intents
 from bot.views import lines
 
 KIND = "restore"
-PATCH = "patch"
+PATCH, MARK = "patch", "mark"
+"""Effects: the slot is put back; or it is right, and only bears our mark from now on."""
+
 PATIENCE = timedelta(minutes=2)
 """How long a workflow run that was asked to stop may still deploy over what is restored."""
 
@@ -31,20 +34,26 @@ async def run(work: Work) -> Outcome:
     slot, before = await work.look_at(work.step.slot), _before(work)
     if before is None or not slot.exists:
         return Done()
-    patch, intent = _patch(slot, before), await work.intent(PATCH)
-    if patch is None and intent is not None and intent.result is not None:
-        return Done(lines.slot_restored(work.where) if intent.result != MARKED else None)
+    patch = _patch(slot, before)
     newer = work.newer_mark(work.plan.target.runner(slot.slot), slot.fence)
+    if patch is None:
+        # A newer mark refuses what is older as well as ours would.
+        await _mark(work, slot, needed=newer is None)
+        changed = await work.intent(PATCH) is not None
+        return Done(lines.slot_restored(work.where) if changed else None)
     if newer:
         return newer
-    if patch is None:
-        await work.mark(PATCH, _change(work, slot, SlotPatch()), about=f"{work.where} stays")
-        # What was begun before has been done, then: its patch was not recorded any more.
-        return Done(lines.slot_restored(work.where) if intent is not None else None)
     await work.intend(PATCH, about=f"{work.where}: back to {before.image}")
     await _change(work, slot, patch)
     await work.record(PATCH, "patched")
     return Wait(work.now, f"{work.where} is put back")
+
+
+async def _mark(work: Work, slot: SlotFact, *, needed: bool) -> None:
+    """Mark what is as it was before, unless this step has written to it already."""
+    if needed and not (await work.has_written(PATCH) or await work.has_written(MARK)):
+        write = partial(_change, work, slot, SlotPatch())
+        await work.mark(MARK, write, about=f"{work.where} stays as it is")
 
 
 async def _change(work: Work, slot: SlotFact, patch: SlotPatch) -> None:

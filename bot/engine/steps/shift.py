@@ -7,6 +7,7 @@ version is the safe state, and a person or a failing pod asked for it.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from bot.domain.catalog import Slot, other_slot
 from bot.domain.facts import SlotFact, TrafficFact
@@ -65,7 +66,7 @@ async def _move_if_needed(
         await _move(work, traffic, want)
     elif not work.forward and not await work.has_written(TRAFFIC):
         about = f"traffic stays {written(want)}"
-        await work.mark(TRAFFIC, _set(work, traffic, want), about=about)
+        await work.mark(TRAFFIC, partial(_set, work, traffic, want), about=about)
     return None
 
 

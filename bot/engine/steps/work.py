@@ -1,6 +1,6 @@
 """What a step is given: its release, the outside, and the intents (check, then act; §4.3)."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -93,15 +93,15 @@ class Work:
         intent = await self.intent(name)
         return intent is not None and intent.result is not None
 
-    async def mark(self, name: str, write: Awaitable[None], *, about: str) -> None:
+    async def mark(self, name: str, write: Callable[[], Awaitable[None]], *, about: str) -> None:
         """Put our mark on what is right already, by a write that changes nothing else.
 
         A process may be frozen right before its patch, and the patch would still be taken when it
-        wakes. What the bot may not patch at all, no such process may either.
+        wakes. Where the bot may not patch at all, no such process may either.
         """
         await self.intend(name, about=about)
         try:
-            await write
+            await write()
         except ConflictError:
             raise
         except PermanentError as error:

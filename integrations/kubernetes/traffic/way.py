@@ -104,6 +104,9 @@ class Weighted(Way):
         if not same or objects.fence_of(item) != move.seen.fence:
             raise ConflictError(f"{self.kind.word} {self.name(target)} changed in between")
         marks = patches.marks(item, move.fence, move.release)
+        if dict(move.weights) == dict(move.seen.weights):
+            # Only marked: weights in other words for the same shares stay as somebody wrote them.
+            return marks
         return [*marks, *self.change(item, target, move.weights)]
 
 
