@@ -291,13 +291,17 @@ def _moments(picture: Picture) -> Iterable[datetime]:
     return [picture.since + timedelta(seconds=1), picture.decided, *ends]
 
 
+_LEAST = 1e-300
+"""A range that counts as none: half of it may be less than a float holds."""
+
+
 def _bounds(picture: Picture) -> tuple[float, float]:
     """Give the axis' ends: nothing at the bottom, unless something is below it; room at the top."""
     shown = [v for line in picture.lines for run in _runs(line.points) for _, v in run]
     if picture.limit is not None and isfinite(picture.limit):
         shown.append(picture.limit)
     low, high = min([0.0, *shown]), max([0.0, *shown])
-    if high == low:
+    if high - low < _LEAST:
         return low, low + 1.0
     # Kept apart from the ends of what a float holds.
     return max(low * 1.05, -1e308), min(high + (high / 4 - low / 4), 1e308)

@@ -131,7 +131,7 @@ async def test_what_does_not_fit_is_said_and_left_alone(
         return
     if any("has no http route" in sentence for sentence in unfit):
         with pytest.raises(PermanentError, match="VirtualService orders"):
-            await istio.shift(seen, GREEN)
+            await istio.shift(seen, BLUE if seen.weights == GREEN else GREEN)
         assert istio.item == before
         return
     # A way back moves what it can, and then says what it can't.
@@ -139,8 +139,14 @@ async def test_what_does_not_fit_is_said_and_left_alone(
     after = istio.item["spec"]
     assert [e["weight"] for e in after["http"][0]["route"]] == [75, 25]
     assert after["http"][1:] == before["spec"]["http"][1:]
+    seen = await istio.look()
+    if seen.weights:
+        # Where the shares agree there is nothing more to do: it is only marked.
+        await istio.shift(seen, seen.weights, fence=6)
+        assert istio.item["spec"] == after
+        return
     with pytest.raises(PermanentError) as caught:
-        await istio.shift(await istio.look(), {"blue": 75, "green": 25})
+        await istio.shift(seen, {"blue": 75, "green": 25})
     assert f"{caught.value}." == unfit[0]
 
 

@@ -171,6 +171,8 @@ def test_a_guard_is_drawn_whatever_its_numbers_are(values: tuple[float, ...]) ->
     st.floats(0, 1e9),
 )
 @example([], 1.0000000000000002e308, 0.0)
+@example([], 5e-324, 0.0)
+@example([1e-310], -5e-324, 0.0)
 def test_no_numbers_break_it(values: list[float], limit: float, seconds: float) -> None:
     given = GUARD.model_copy(update={"limit": limit, "decided": after(seconds)})
     drawn(given, *values)
